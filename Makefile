@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# KVM exitstats. `make help` lists the commands; README says what for.
+
+# Settings, for the command line
+KERNEL = 6.12
+EPT = 1
+VCPUS = 1
+JOBS = $(shell nproc)
+BUILD = $(ROOT)/build
+OUT = $(ROOT)/out
+
+ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+EXITSTATS := $(ROOT)/tools/testing/selftests/kvm/exitstats
+LAB := $(EXITSTATS)/lab
+SHELL := /bin/bash -o pipefail
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+.PHONY: help
+help:
+	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+
+include $(LAB)/kernel.mk
+include $(LAB)/lab.mk
+
+.DELETE_ON_ERROR:
+
+#: make run                          boot a guest with ept=1 and ept=0, print both side by side
+.PHONY: run
+run: lab $(B)/exitstats
+	@$(call lab-new, run); \
+	echo "file /run/exitstats $(B)/exitstats 755 0 0" > guest.files; \
+	$(call plan, run /run/exitstats --csv) > guest.plan; \
+	for ept in 1 0; do \
+		$(call plan, kvm ept=$$ept); $(call plan, file ept$$ept.csv); \
+		$(call plan, guest); $(call plan, file); \
+	done > plan
+	@$(call lab-run, run)
+	@mkdir -p $(OUT)/run
+
+#: make host RUN=PROG [ARGS=] [EPT=] run a static program in the emulated, patched host
+.PHONY: host
+host: static lab
+	@$(call lab-new, host); \
+	echo "file /run/program $(abspath $(RUN)) 755 0 0" > files; \
+	{ $(call plan, kvm ept=$(EPT)); $(call plan, run /run/program $(ARGS)); } > plan
+	@$(call lab-run, host)
+
+#: make guest RUN=PROG [ARGS=] [EPT=] [VCPUS=]  the same in the QEMU guest on it
+.PHONY: guest
+guest: static lab
+	@$(call lab-new, guest); \
+	echo "file /run/program $(abspath $(RUN)) 755 0 0" > guest.files; \
+	$(call plan, run /run/program $(ARGS)) > guest.plan; \
+	{ $(call plan, kvm ept=$(EPT)); $(call plan, guest -smp $(VCPUS)); } > plan
+	@$(call lab-run, guest)
+
+# What RUN must be, since there is nothing but the program in the lab
+.PHONY: static
+static:
+	@[ -n "$(RUN)" ] || { echo "RUN=PROG is missing: the static program to run" >&2; exit 1; }
+	@[ -f "$(RUN)" ] || { echo "$(RUN): no such file" >&2; exit 1; }
+	@[ -x "$(RUN)" ] || { echo "$(RUN): not executable: chmod +x it" >&2; exit 1; }
+	@readelf -h "$(RUN)" 2> /dev/null | grep -q 'X86-64' || \
+		{ echo "$(RUN): not an x86-64 ELF program" >&2; exit 1; }
+	@! readelf -l "$(RUN)" | grep -q INTERP || \
+		{ echo "$(RUN): needs shared libraries: link it statically (cc -static)" >&2; exit 1; }
+
+$(B)/exitstats: $(EXITSTATS)/exitstats.c $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
+	@mkdir -p $(@D)
+	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<
+
+#: make clean                        remove build/ and out/
+.PHONY: clean
+clean:
+	rm -rf $(BUILD) $(OUT)

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: who counts, and what the guest reads.
+ *
+ * exitstats.h counts in the exit path; its comment is the place to start.
+ * Documentation/virt/kvm/exitstats.rst is the interface.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kvm_host.h>
+#include <linux/moduleparam.h>
+#include <linux/nospec.h>
+
+#include "cpuid.h"
+#include "exitstats.h"
+#include "x86.h"
+
+/* Kernels that export to the vendor modules only have a macro for it. */
+#ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
+#define EXPORT_SYMBOL_FOR_KVM_INTERNAL EXPORT_SYMBOL_GPL
+#endif
+
+/* What a VM does whose VMM does not say; for VMs made after it is written. */
+static bool exitstats = true;
+module_param(exitstats, bool, 0644);
+MODULE_PARM_DESC(exitstats, "Count VM exits for guests, unless the VMM decides (default: Y)");
+
+DEFINE_STATIC_KEY_FALSE(kvm_exitstats_key);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_key);
+
+/**
+ * kvm_exitstats_init_vm() - apply the module parameter to a new VM
+ * @kvm: the VM
+ *
+ * Called by the vendor's vm_init() if its exit path counts exits for @kvm.
+ */
+void kvm_exitstats_init_vm(struct kvm *kvm)
+{
+	kvm->arch.exitstats.supported = true;
+	kvm->arch.exitstats.enabled = READ_ONCE(exitstats);
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_init_vm);
+
+/**
+ * kvm_exitstats_check_extension() - KVM_CHECK_EXTENSION of KVM_CAP_X86_EXITSTATS
+ * @kvm: the VM, or NULL for the host
+ *
+ * Return: 1 if its exits can be counted, else 0
+ */
+int kvm_exitstats_check_extension(struct kvm *kvm)
+{
+	return kvm ? kvm->arch.exitstats.supported : kvm_caps.has_exitstats;
+}
+
+/**
+ * kvm_exitstats_enable_cap() - KVM_ENABLE_CAP of KVM_CAP_X86_EXITSTATS
+ * @kvm: the VM
+ * @cap: what userspace asks for, see uapi linux/kvm_exitstats.h
+ *
+ * Return: 0, -EINVAL or -EBUSY
+ */
+int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap)
+{
+	int r = 0;
+
+	if (!kvm->arch.exitstats.supported || cap->args[0] > 1 ||
+	    cap->args[1] || cap->args[2] || cap->args[3])
+		return -EINVAL;
+
+	mutex_lock(&kvm->lock);
+	if (kvm->created_vcpus)
+		r = -EBUSY;
+	else
+		kvm->arch.exitstats.enabled = cap->args[0];
+	mutex_unlock(&kvm->lock);
+
+	return r;
+}
+
+/**
+ * kvm_exitstats_create_vcpu() - let a new vCPU count if its VM does
+ * @vcpu: the vCPU, which has not run yet
+ * @vendor_reason: where the vendor module keeps its basic exit reason
+ *
+ * Called by the vendor's vcpu_create(), with nothing after it that can fail.
+ */
+void kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu, const u16 *vendor_reason)
+{
+	vcpu->arch.exitstats.vendor_reason = vendor_reason;
+	vcpu->arch.exitstats.uncounted = -1;
+
+	if (vcpu->kvm->arch.exitstats.enabled) {
+		vcpu->arch.exitstats.uncounted = EXIT_FASTPATH_NONE;
+		static_branch_inc(&kvm_exitstats_key);
+	}
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_create_vcpu);
+
+/**
+ * kvm_exitstats_destroy_vcpu() - undo kvm_exitstats_create_vcpu()
+ * @vcpu: the vCPU, which will not run again
+ *
+ * Called by the vendor's vcpu_free().
+ */
+void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu)
+{
+	if (vcpu->kvm->arch.exitstats.enabled)
+		static_branch_dec(&kvm_exitstats_key);
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_destroy_vcpu);
+
+/*
+ * The one table of what the SDM defines: vol. 3, appendix "VMX Basic Exit
+ * Reasons", edition 092 (2026). Names are those of VMX_EXIT_REASONS.
+ */
+static bool exitstats_reason_defined(u32 reason)
+{
+	switch (reason) {
+	case 0 ... 34:
+	case 36 ... 37:
+	case 39 ... 41:
+	case 43 ... 70:
+	case 72 ... 81:
+	case 84 ... 85:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Sum a counter, a local64_t at @offset in struct kvm_vcpu, over the vCPUs of a
+ * VM. Each counter only grows, and vCPUs only join while the VM runs: for one
+ * reader the sum never goes backwards.
+ */
+static u64 __exitstats_sum(struct kvm *kvm, size_t offset)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+	u64 sum = 0;
+
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		sum += local64_read((local64_t *)((void *)vcpu + offset));
+
+	return sum;
+}
+
+#define exitstats_sum(kvm, counter)	\
+	__exitstats_sum(kvm, offsetof(struct kvm_vcpu, counter))
+
+/**
+ * kvm_exitstats_cpuid() - answer CPUID if the leaf is one of exitstats
+ * @vcpu: the vCPU that executes CPUID; the VMM gave it no entry for that leaf
+ *	  and index
+ * @eax: in: leaf; out: as uapi linux/kvm_exitstats.h tells, like @ebx and @edx
+ * @ebx: out
+ * @ecx: in: basic exit reason, any value that the guest likes; out
+ * @edx: out
+ *
+ * Exits are counted when they have been handled: this CPUID is in the next
+ * reading.
+ *
+ * Return: false if the leaf is not answered here, the registers left alone: the
+ * VM does not count, or the leaf is another or the VMM's own
+ */
+bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+{
+	u32 leaf = *eax, index = *ecx, reason, status;
+	struct kvm *kvm = vcpu->kvm;
+	u64 exits = 0, cycles = 0;
+
+	if (leaf < KVM_EXITSTATS_LEAF_CYCLES || leaf > KVM_EXITSTATS_LEAF_TOTAL ||
+	    !kvm->arch.exitstats.enabled || kvm_find_cpuid_entry(vcpu, leaf))
+		return false;
+
+	status = exitstats_reason_defined(index) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
+	reason = array_index_nospec(index, KVM_EXITSTATS_OTHER);
+
+	if (leaf == KVM_EXITSTATS_LEAF_TOTAL)
+		exits = exitstats_sum(kvm, arch.exitstats.exits);
+	else if (leaf != KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
+		exits = exitstats_sum(kvm, stat.exits_by_reason[reason]);
+
+	if (leaf == KVM_EXITSTATS_LEAF_TOTAL || leaf == KVM_EXITSTATS_LEAF_REASON)
+		cycles = exitstats_sum(kvm, arch.exitstats.cycles);
+	else if (leaf == KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
+		cycles = exitstats_sum(kvm, stat.cycles_by_reason[reason]);
+
+	*eax = lower_32_bits(exits);
+	*ebx = leaf == KVM_EXITSTATS_LEAF_EXITS ? upper_32_bits(exits) : upper_32_bits(cycles);
+	*ecx = lower_32_bits(cycles);
+	*edx = leaf == KVM_EXITSTATS_LEAF_TOTAL ? upper_32_bits(exits) : status;
+
+	vcpu_debug(vcpu, "exitstats: leaf %x reason %u: %llu exits, %llu cycles\n",
+		   leaf, index, exits, cycles);
+	return true;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of KVM exitstats share: reading the leaves in a guest, reading
+ * KVM's statistics of a vCPU in the host, and comparing the two.
+ */
+#ifndef SELFTEST_KVM_EXITSTATS_UTIL_H
+#define SELFTEST_KVM_EXITSTATS_UTIL_H
+
+#include <linux/kvm_exitstats.h>
+
+#include "kvm_test_harness.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+#include "vmx.h"
+
+#define NR_REASONS	86		/* 0 to 85 */
+#define NR_SLOTS	(NR_REASONS + 1)	/* and one for whatever lies beyond */
+
+struct leaf {
+	u32 eax, ebx, ecx, edx;
+};
+
+static inline struct leaf read_leaf(u32 leaf, u32 reason)
+{
+	struct leaf r;
+
+	__cpuid(leaf, reason, &r.eax, &r.ebx, &r.ecx, &r.edx);
+	return r;
+}
+
+static inline u64 make_u64(u32 hi, u32 lo)
+{
+	return (u64)hi << 32 | lo;
+}
+
+static inline u64 exits_of(u32 reason)
+{
+	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, reason);
+
+	return make_u64(r.ebx, r.eax);
+}
+
+static inline u64 cycles_of(u32 reason)
+{
+	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, reason);
+
+	return make_u64(r.ebx, r.ecx);
+}
+
+static inline u64 total_exits(void)
+{
+	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
+
+	return make_u64(r.edx, r.eax);
+}
+
+static inline u64 total_cycles(void)
+{
+	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
+
+	return make_u64(r.ebx, r.ecx);
+}
+
+/*
+ * The exits for @reason that @count executions of @insns cause. Reading is an
+ * exit for EXIT_REASON_CPUID itself, of which the first is in the difference.
+ */
+#define exits_during(reason, count, insns)				\
+({									\
+	u64 __before = exits_of(reason);				\
+	int __i;							\
+									\
+	for (__i = 0; __i < (count); __i++) {				\
+		insns;							\
+	}								\
+	exits_of(reason) - __before;					\
+})
+
+/* What KVM_GET_STATS_FD has of one vCPU. */
+struct stats {
+	u64 exits;
+	u64 exits_by_reason[NR_SLOTS];
+	u64 cycles_by_reason[NR_SLOTS];
+};
+
+static inline void read_stat(int fd, struct kvm_stats_header *header,
+			     struct kvm_stats_desc *descs, const char *name,
+			     u64 *data, size_t nr)
+{
+	struct kvm_stats_desc *desc;
+	int i;
+
+	for (i = 0; i < header->num_desc; i++) {
+		desc = get_stats_descriptor(descs, i, header);
+		if (strcmp(desc->name, name))
+			continue;
+		TEST_ASSERT(desc->size == nr, "stat %s has %u elements, not %zu",
+			    name, desc->size, nr);
+		read_stat_data(fd, header, desc, data, nr);
+		return;
+	}
+	TEST_FAIL("no stat %s", name);
+}
+
+static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
+{
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+	int fd = vcpu_get_stats_fd(vcpu);
+
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+	read_stat(fd, &header, descs, "exits", &stats->exits, 1);
+	read_stat(fd, &header, descs, "exits_by_reason", stats->exits_by_reason, NR_SLOTS);
+	read_stat(fd, &header, descs, "cycles_by_reason", stats->cycles_by_reason, NR_SLOTS);
+	free(descs);
+	close(fd);
+}
+
+static inline u64 sum_slots(const u64 *slots)
+{
+	u64 sum = 0;
+	int i;
+
+	for (i = 0; i < NR_SLOTS; i++)
+		sum += slots[i];
+	return sum;
+}
+
+/* The oracle that KVM has always had: each exit is in vcpu->stat.exits, once. */
+static inline void assert_stats(struct kvm_vcpu *vcpu)
+{
+	struct stats stats;
+	int i;
+
+	read_stats(vcpu, &stats);
+	TEST_ASSERT(sum_slots(stats.exits_by_reason) == stats.exits,
+		    "vCPU %u: sum of exits_by_reason %lu, exits %lu", vcpu->id,
+		    sum_slots(stats.exits_by_reason), stats.exits);
+	for (i = 0; i < NR_SLOTS; i++)
+		TEST_ASSERT(!stats.cycles_by_reason[i] == !stats.exits_by_reason[i],
+			    "vCPU %u reason %d: %lu exits, %lu cycles", vcpu->id, i,
+			    stats.exits_by_reason[i], stats.cycles_by_reason[i]);
+}
+
+/*
+ * Run a guest to its next GUEST_SYNC() or GUEST_DONE(), letting it do port I/O
+ * and MMIO, which nobody answers.
+ */
+static inline u64 run_guest(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+	u64 cmd;
+
+	for (;;) {
+		vcpu_run(vcpu);
+		cmd = get_ucall(vcpu, &uc);
+		switch (cmd) {
+		case UCALL_SYNC:
+		case UCALL_DONE:
+			return cmd;
+		case UCALL_ABORT:
+			REPORT_GUEST_ASSERT(uc);
+		case UCALL_NONE:
+			if (vcpu->run->exit_reason == KVM_EXIT_IO ||
+			    vcpu->run->exit_reason == KVM_EXIT_MMIO)
+				break;
+			/* fall through */
+		default:
+			TEST_FAIL("ucall %lu, KVM exit reason %u (%s)", cmd,
+				  vcpu->run->exit_reason,
+				  exit_reason_str(vcpu->run->exit_reason));
+		}
+	}
+}
+
+/* Skip what this host cannot do, and say what it does. */
+static inline void require_exitstats(void)
+{
+	__TEST_REQUIRE(host_cpu_is_intel && !access("/sys/module/kvm_intel", F_OK),
+		       "no VMX: kvm_intel is not there");
+	__TEST_REQUIRE(kvm_check_cap(KVM_CAP_X86_EXITSTATS),
+		       "kernel without exitstats: no KVM_CAP_X86_EXITSTATS");
+	__TEST_REQUIRE(get_kvm_param_bool("exitstats"), "exitstats is off: kvm.exitstats=N");
+
+	ksft_print_msg("mode: kvm_intel.ept=%d unrestricted_guest=%d\n",
+		       get_kvm_intel_param_bool("ept"),
+		       get_kvm_intel_param_bool("unrestricted_guest"));
+}
+
+#endif /* SELFTEST_KVM_EXITSTATS_UTIL_H */

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * init of the lab: process 1 in the emulated host and in QEMU's guest there.
+ *
+ * It carries out /plan, which the lab's Makefile writes: commands of one word a
+ * line, each ended by an empty line.
+ *
+ *	kvm [PARAM=VALUE ...]		load kvm-intel (or kvm-amd) with these
+ *					parameters, after unloading it
+ *	unkvm				unload it
+ *	run PROGRAM [ARG ...]		run a program
+ *	guest [QEMU-OPTION ...]		run the guest, whose /plan goes on from there
+ *	file [NAME]			what is printed from here on goes into NAME
+ *	trace on|off			trigger on kvm:kvm_exit: count by exit_reason
+ *
+ * The first command that fails decides the exit status; the others run. Every
+ * command has LIMIT seconds of the lab's own time. Output is a stream (stream.h)
+ * on the second serial port; the first is the kernel's console.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+#define STREAM_DEVICE	"/dev/ttyS1"
+#define MODULES		"/modules/"
+#define GUEST_CONSOLE	"/tmp/guest.log"
+
+static int stream = -1;
+static int limit = 1200;	/* seconds a command may take; LIMIT= on the kernel's command line */
+
+static void write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		p += n;
+		len -= n;
+	}
+}
+
+static void message(enum stream_type type, const void *data, size_t len)
+{
+	struct stream_header h = { STREAM_MAGIC, type, len };
+
+	write_all(stream, &h, sizeof(h));
+	write_all(stream, data, len);
+}
+
+static void print(enum stream_type type, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	message(type, text, strlen(text));
+}
+
+static void die(int status)
+{
+	char text[12];
+
+	message(STREAM_EXIT, text, sprintf(text, "%d", status));
+	tcdrain(stream);
+	sync();
+	/* QEMU leaves on a reset, Bochs on a power-off; each keeps to its own. */
+	reboot(getenv("GUEST") ? RB_AUTOBOOT : RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+static void fatal(const char *what)
+{
+	print(STREAM_ERR, "lab: %s: %s\n", what, strerror(errno));
+	die(1);
+}
+
+static void mount_one(const char *type, const char *dir)
+{
+	mkdir(dir, 0755);
+	if (mount(type, dir, type, 0, NULL) && errno != EBUSY && errno != ENODEV)
+		fatal(dir);
+}
+
+static void open_stream(void)
+{
+	struct termios tio;
+
+	stream = open(STREAM_DEVICE, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (stream < 0)
+		return;
+	tcgetattr(stream, &tio);
+	cfmakeraw(&tio);
+	cfsetspeed(&tio, B115200);
+	tcsetattr(stream, TCSANOW, &tio);
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -1;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static bool cpu_has(const char *flag)
+{
+	static char info[8192];
+	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, info, sizeof(info) - 1);
+	char word[32];
+
+	close(fd);
+	info[n > 0 ? n : 0] = 0;
+	snprintf(word, sizeof(word), " %s ", flag);
+	return strstr(info, word);
+}
+
+static const char *vendor(void)
+{
+	return cpu_has("svm") ? "kvm_amd" : "kvm_intel";
+}
+
+static int insmod(const char *name, const char *params)
+{
+	char path[64];
+	int fd, r;
+
+	snprintf(path, sizeof(path), MODULES "%s.ko", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT && !strcmp(name, "irqbypass") ? 0 : -1;
+	r = syscall(SYS_finit_module, fd, params, 0);
+	close(fd);
+	return r && errno == EEXIST ? 0 : r;
+}
+
+static int unload_kvm(void)
+{
+	static const char *const modules[] = { "kvm_intel", "kvm_amd", "kvm" };
+	size_t i;
+
+	for (i = 0; i < sizeof(modules) / sizeof(*modules); i++) {
+		if (syscall(SYS_delete_module, modules[i], O_NONBLOCK) && errno != ENOENT) {
+			print(STREAM_ERR, "lab: cannot unload %s: %s\n", modules[i], strerror(errno));
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Parameters that start with "kvm." are kvm.ko's, the others the vendor module's. */
+static int load_kvm(char **params)
+{
+	char kvm[256] = "", own[256] = "";
+
+	for (; *params; params++) {
+		bool common = !strncmp(*params, "kvm.", 4);
+		char *to = common ? kvm : own;
+
+		strcat(strcat(to, common ? *params + 4 : *params), " ");
+	}
+
+	if (insmod("irqbypass", "") || insmod("kvm", kvm) || insmod(vendor(), own)) {
+		print(STREAM_ERR, "lab: cannot load %s %s: %s\n", vendor(), own, strerror(errno));
+		return 1;
+	}
+	return 0;
+}
+
+/*
+ * Run argv, its output going out as messages, or, with @forward, being messages
+ * already. Return the exit status as a shell would, 124 when out of time.
+ */
+static int run(char **argv, bool forward)
+{
+	int out[2], err[2], status, left;
+	struct pollfd fds[2];
+	static char buf[STREAM_MAX];
+	bool late = false;
+	time_t end;
+	ssize_t n;
+	pid_t pid;
+	int i;
+
+	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
+		fatal("pipe");
+
+	pid = fork();
+	if (pid < 0)
+		fatal("fork");
+	if (!pid) {
+		int in = open("/dev/null", O_RDONLY);
+
+		dup2(in, 0);
+		dup2(out[1], 1);
+		dup2(err[1], 2);
+		setpgid(0, 0);
+		execv(argv[0], argv);
+		dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+
+	close(out[1]);
+	close(err[1]);
+	fds[0] = (struct pollfd){ .fd = out[0], .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = err[0], .events = POLLIN };
+	end = time(NULL) + limit;
+
+	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+		left = end - time(NULL);
+		if (left <= 0 && !late) {
+			late = true;
+			kill(-pid, SIGKILL);
+		}
+		if (poll(fds, 2, late ? 1000 : left * 1000) < 0 && errno != EINTR)
+			fatal("poll");
+		for (i = 0; i < 2; i++) {
+			if (fds[i].fd < 0 || !fds[i].revents)
+				continue;
+			n = read(fds[i].fd, buf, sizeof(buf));
+			if (n <= 0)
+				fds[i].fd = -1;
+			else if (forward && i == 0)
+				write_all(stream, buf, n);
+			else
+				message(i ? STREAM_ERR : STREAM_OUT, buf, n);
+		}
+	}
+	close(out[0]);
+	close(err[0]);
+
+	waitpid(pid, &status, 0);
+	if (late) {
+		print(STREAM_ERR, "lab: %s: stopped after %d s of the lab's time\n", argv[0], limit);
+		return 124;
+	}
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* The last lines of the guest's console, for when it died. */
+static void tail_guest(void)
+{
+	static char text[1500];
+	int fd = open(GUEST_CONSOLE, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	lseek(fd, -(off_t)sizeof(text), SEEK_END);
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	if (n > 0)
+		message(STREAM_ERR, text, n);
+}
+
+/*
+ * A guest's init ends its stream with STREAM_EXIT. The guest's standard output
+ * passes through here, so that its end can be told from the lab's.
+ */
+static int guest_filter(char **argv)
+{
+	struct stream_header h;
+	int out[2], in, status, result = -1;
+	static char buf[STREAM_MAX + 1];
+	FILE *from;
+	pid_t pid;
+
+	if (pipe2(out, O_CLOEXEC))
+		return 125;
+	pid = fork();
+	if (pid < 0)
+		return 125;
+	if (!pid) {
+		in = open("/dev/null", O_RDONLY);
+		dup2(in, 0);
+		dup2(out[1], 1);
+		execv(argv[0], argv);
+		dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(out[1]);
+	from = fdopen(out[0], "r");
+
+	while (fread(&h, sizeof(h), 1, from) == 1) {
+		if (h.magic != STREAM_MAGIC || h.len > STREAM_MAX ||
+		    fread(buf, 1, h.len, from) != h.len)
+			break;
+		if (h.type == STREAM_EXIT) {
+			buf[h.len] = 0;
+			result = atoi(buf);
+			continue;
+		}
+		write_all(1, &h, sizeof(h));
+		write_all(1, buf, h.len);
+	}
+	waitpid(pid, &status, 0);
+	return result >= 0 ? result : 125;
+}
+
+static int run_guest(char **options)
+{
+	char *qemu[64] = {
+		"/usr/bin/qemu-system-x86_64",
+		"-machine", "microvm,accel=kvm,pit=on,pic=on,rtc=on",
+		"-cpu", "host", "-m", "128M", "-nodefaults", "-no-user-config",
+		"-display", "none", "-no-reboot",
+		"-kernel", "/boot/bzImage", "-initrd", "/boot/guest.cpio",
+		"-append", "console=ttyS0 panic=-1 reboot=t quiet GUEST=1",
+		"-serial", "file:" GUEST_CONSOLE,
+		"-chardev", "stdio,id=stream,signal=off",
+		"-device", "isa-serial,index=1,chardev=stream",
+	};
+	char *self[64 + 2] = { "/init", "guest-filter" };
+	int n = 0, status;
+
+	while (qemu[n])
+		n++;
+	while (*options && n < 62)
+		qemu[n++] = *options++;
+	memcpy(self + 2, qemu, sizeof(*qemu) * n);
+
+	unlink(GUEST_CONSOLE);
+	status = run(self, true);
+	if (status == 125) {
+		print(STREAM_ERR, "lab: the guest died; the end of its console:\n");
+		tail_guest();
+		print(STREAM_ERR, "\n");
+	}
+	return status;
+}
+
+static int trace(const char *what)
+{
+	const char *trigger = "/sys/kernel/tracing/events/kvm/kvm_exit/trigger";
+	bool on = !strcmp(what, "on");
+
+	if (write_file(trigger, on ? "hist:keys=exit_reason\n" : "!hist:keys=exit_reason\n")) {
+		print(STREAM_ERR, "lab: hist trigger: %s\n", strerror(errno));
+		return 1;
+	}
+	return 0;
+}
+
+static int command(char **argv)
+{
+	char *name = argv[0];
+
+	if (!strcmp(name, "kvm"))
+		return unload_kvm() || load_kvm(argv + 1);
+	if (!strcmp(name, "unkvm"))
+		return unload_kvm();
+	if (!strcmp(name, "run") && argv[1])
+		return run(argv + 1, false);
+	if (!strcmp(name, "guest"))
+		return run_guest(argv + 1);
+	if (!strcmp(name, "trace") && argv[1])
+		return trace(argv[1]);
+	if (!strcmp(name, "file")) {
+		print(STREAM_FILE, "%s", argv[1] ?: "");
+		return 0;
+	}
+	print(STREAM_ERR, "lab: /plan: unknown command %s\n", name);
+	return 1;
+}
+
+static int follow_plan(void)
+{
+	char *line = NULL, *argv[64];
+	size_t size = 0, argc = 0;
+	int status = 0, r;
+	FILE *plan = fopen("/plan", "re");
+	ssize_t n;
+
+	if (!plan)
+		fatal("/plan");
+
+	do {
+		n = getline(&line, &size, plan);
+		if (n > 0 && line[n - 1] == '\n')
+			line[--n] = 0;
+		if (n > 0 && argc < 63) {
+			argv[argc++] = strdup(line);
+			continue;
+		}
+		if (!argc)
+			continue;
+		argv[argc] = NULL;
+		print(STREAM_STEP, "%s%s%s", argv[0], argv[1] ? " " : "", argv[1] ?: "");
+		r = command(argv);
+		status = status ?: r;
+		argc = 0;
+	} while (n >= 0);
+
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 && !strcmp(argv[1], "guest-filter"))
+		return guest_filter(argv + 2);
+
+	mount_one("devtmpfs", "/dev");
+	open_stream();
+	if (stream < 0)
+		die(1);
+	mount_one("proc", "/proc");
+	mount_one("sysfs", "/sys");
+	mount_one("debugfs", "/sys/kernel/debug");
+	mount_one("tracefs", "/sys/kernel/tracing");
+	mount_one("tmpfs", "/tmp");
+	mkdir("/dev/shm", 0755);
+	mount_one("tmpfs", "/dev/shm");
+
+	setenv("PATH", "/usr/bin:/bin", 1);
+	setenv("HOME", "/tmp", 1);
+	setenv("LC_ALL", "C.UTF-8", 1);
+	if (getenv("LIMIT"))
+		limit = atoi(getenv("LIMIT"));
+	chdir("/tmp");
+
+	die(follow_plan());
+}

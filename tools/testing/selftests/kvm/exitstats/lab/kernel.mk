@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The packages, the patched tree, and what is built in it.
+
+# What Debian 12 needs beyond make; PACKAGES+= adds one. The source comes last.
+PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsync patch kmod \
+	    ccache bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86
+ifneq ($(wildcard $(ROOT)/patches/$(KERNEL)),)
+PACKAGES += linux-source-$(KERNEL)
+endif
+
+# One directory for each KERNEL; a path gets a name of its own.
+NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) | md5sum | cut -c1-8)),$(KERNEL))
+B := $(BUILD)/$(NAME)
+LINUX := $(B)/linux
+
+NEW_FILES := $(shell cd $(ROOT) && find arch include -type f)
+SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch]) $(EXITSTATS)/exitstats.mk
+PATCHES := $(wildcard $(ROOT)/patches/*/*.patch)
+
+export CCACHE_DIR ?= $(HOME)/.cache/ccache
+export KBUILD_BUILD_TIMESTAMP := 2026-01-01
+export KBUILD_BUILD_USER := exitstats
+export KBUILD_BUILD_HOST := lab
+KMAKE := $(MAKE) -C $(LINUX) CC="ccache gcc" HOSTCC="ccache gcc"
+SELFTEST_MAKE := $(MAKE) -C $(LINUX)/tools/testing/selftests/kvm
+
+# Bring what is missing, or say what to bring.
+.PHONY: packages
+packages:
+	@missing=; for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Status}' $$p 2> /dev/null | grep -qx installed || \
+			missing="$$missing $$p"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then \
+		echo "missing packages; as root: apt-get install --no-install-recommends$$missing" >&2; \
+		exit 1; \
+	fi; \
+	mkdir -p $(BUILD); \
+	DEBIAN_FRONTEND=noninteractive $(LAB)/progress.sh "installing$$missing" $(BUILD)/apt.log \
+		sh -c "apt-get update && apt-get install -y --no-install-recommends $$missing"
+
+.PHONY: tree
+tree: packages
+	@$(LAB)/tree.sh $(KERNEL) $(B)
+
+$(B)/tree.done: $(addprefix $(ROOT)/,$(NEW_FILES)) $(SELFTESTS) $(PATCHES) | packages
+	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
+	@touch $@
+
+# Every line of kernel.config must have made it into .config.
+$(B)/config.done: $(LAB)/kernel.config $(B)/tree.done
+	@$(KMAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(LAB)/kernel.config
+	@lost=$$(grep '^CONFIG' $< | grep -vxFf $(LINUX)/.config); [ -z "$$lost" ] || \
+		{ echo "kernel.config: this kernel does not take" $$lost >&2; exit 1; }
+	@touch $@
+
+$(B)/kernel.done: $(B)/config.done
+	@$(LAB)/progress.sh "building Linux $(KERNEL)" $(B)/kernel.log \
+		$(KMAKE) -j$(JOBS) bzImage modules
+	@touch $@
+
+$(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
+	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log \
+		sh -c '$(KMAKE) -j$(JOBS) headers && $(SELFTEST_MAKE) -j$(JOBS) exitstats'
+	@touch $@

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# progress.sh WHAT LOG COMMAND...: run COMMAND into LOG, showing that it moves.
+# On failure, show the end of LOG.
+
+what=$1
+log=$2
+shift 2
+
+echo "  $what" >&2
+"$@" > "$log" 2>&1 &
+pid=$!
+trap 'kill $pid 2> /dev/null' INT TERM
+seconds=0
+while kill -0 $pid 2> /dev/null; do
+	sleep 1
+	seconds=$((seconds + 1))
+	if [ -t 2 ]; then
+		printf '\r  %s: %d s, %d steps\033[K' "$what" $seconds "$(wc -l < "$log")" >&2
+	elif [ $((seconds % 60)) = 0 ]; then
+		printf '  %s: %d s, %d steps\n' "$what" $seconds "$(wc -l < "$log")" >&2
+	fi
+done
+[ -t 2 ] && printf '\r\033[K' >&2
+
+wait $pid && exit 0
+status=$?
+grep -n -m 5 -A 5 -i 'error' "$log" >&2 || tail -n 20 "$log" >&2
+echo "$what failed; all of it: $log" >&2
+exit $status

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What comes out of the lab: a stream of messages on the second serial port,
+ * written by init and read by boot. init in QEMU's guest writes the same to
+ * init in the emulated host, which hands it on.
+ */
+#ifndef LAB_STREAM_H
+#define LAB_STREAM_H
+
+#include <stdint.h>
+
+/* A message is this header and then @len bytes. */
+struct stream_header {
+	uint8_t magic;		/* STREAM_MAGIC */
+	uint8_t type;		/* enum stream_type */
+	uint16_t len;		/* bytes that follow, at most STREAM_MAX */
+} __attribute__((packed));
+
+#define STREAM_MAGIC	0xa5
+#define STREAM_MAX	4096
+
+enum stream_type {
+	STREAM_OUT = 'o',	/* a program's standard output */
+	STREAM_ERR = 'e',	/* its standard error */
+	STREAM_FILE = 'f',	/* from here on STREAM_OUT goes to the file so named; "": back */
+	STREAM_STEP = 's',	/* progress, one line */
+	STREAM_EXIT = 'x',	/* the end, and the exit status in decimal */
+};
+
+#endif /* LAB_STREAM_H */
