@@ -38,6 +38,18 @@ run: lab $(B)/exitstats
 	@$(call lab-run, run)
 	@mkdir -p $(OUT)/run
 
+#: make test                         all tests for one kernel
+.PHONY: test
+test: lab $(B)/selftests.done
+	@$(call lab-new, test); \
+	for t in $(SELFTEST_PROGS); do echo "file /run/$${t##*/} $$t 755 0 0"; done > files; \
+	for ept in 1 0; do \
+		$(call plan, kvm ept=$$ept); \
+		for t in $(SELFTEST_PROGS); do $(call plan, run /run/$${t##*/}); done; \
+	done > plan
+	@status=0; $(call lab-run, test) | tee $(B)/run/test/tap || status=$$?; \
+	awk -f $(LAB)/tap.awk $(B)/run/test/tap && [ $$status = 0 ]
+
 #: make host RUN=PROG [ARGS=] [EPT=] run a static program in the emulated, patched host
 .PHONY: host
 host: static lab

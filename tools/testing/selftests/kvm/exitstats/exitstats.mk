@@ -4,8 +4,8 @@
 #
 #	include exitstats/exitstats.mk
 #
-# after its first TEST_GEN_PROGS_x86_64 line (TEST_GEN_PROGS_x86 in
-# Makefile.kvm, which newer kernels have).
+# before it puts TEST_GEN_PROGS together from TEST_GEN_PROGS_x86_64 (newer kernels:
+# TEST_GEN_PROGS_x86, in Makefile.kvm), which is where SPLIT_TESTS stands.
 
 EXITSTATS_TESTS := exitstats/exitstats_test
 

@@ -85,16 +85,16 @@ static void guest_irq_handler(struct ex_regs *regs)
 }
 
 /* The interrupt is pending when STI's shadow ends, which is after HLT. */
-static inline void halt_with_irq_pending(void)
+static inline void halt_with_irq(void)
 {
-	x2apic_write_reg(APIC_SELF_IPI, TEST_VECTOR);
+	x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT | TEST_VECTOR);
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
 static void guest_hlt(void)
 {
 	x2apic_enable();
-	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_HLT, 20, halt_with_irq_pending()), 20);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_HLT, 20, halt_with_irq()), 20);
 	GUEST_DONE();
 }
 

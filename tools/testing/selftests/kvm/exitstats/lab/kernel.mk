@@ -14,7 +14,7 @@ NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) |
 B := $(BUILD)/$(NAME)
 LINUX := $(B)/linux
 
-NEW_FILES := $(shell cd $(ROOT) && find arch include -type f)
+NEW_FILES := $(shell find $(ROOT)/arch $(ROOT)/include -type f)
 SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch]) $(EXITSTATS)/exitstats.mk
 PATCHES := $(wildcard $(ROOT)/patches/*/*.patch)
 
@@ -23,7 +23,6 @@ export KBUILD_BUILD_TIMESTAMP := 2026-01-01
 export KBUILD_BUILD_USER := exitstats
 export KBUILD_BUILD_HOST := lab
 KMAKE := $(MAKE) -C $(LINUX) CC="ccache gcc" HOSTCC="ccache gcc"
-SELFTEST_MAKE := $(MAKE) -C $(LINUX)/tools/testing/selftests/kvm
 
 # Bring what is missing, or say what to bring.
 .PHONY: packages
@@ -45,7 +44,7 @@ packages:
 tree: packages
 	@$(LAB)/tree.sh $(KERNEL) $(B)
 
-$(B)/tree.done: $(addprefix $(ROOT)/,$(NEW_FILES)) $(SELFTESTS) $(PATCHES) | packages
+$(B)/tree.done: $(NEW_FILES) $(PATCHES) $(LAB)/tree.sh | packages
 	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
 	@touch $@
 
@@ -61,7 +60,12 @@ $(B)/kernel.done: $(B)/config.done
 		$(KMAKE) -j$(JOBS) bzImage modules
 	@touch $@
 
+include $(EXITSTATS)/exitstats.mk
+SELFTEST_DIR := $(LINUX)/tools/testing/selftests/kvm
+SELFTEST_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TESTS))
+
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
-	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log \
-		sh -c '$(KMAKE) -j$(JOBS) headers && $(SELFTEST_MAKE) -j$(JOBS) exitstats'
+	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
+	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log sh -c \
+		'$(KMAKE) -j$(JOBS) headers && $(MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) $(SELFTEST_PROGS)'
 	@touch $@

@@ -26,6 +26,6 @@ done
 
 wait $pid && exit 0
 status=$?
-grep -n -m 5 -A 5 -i 'error' "$log" >&2 || tail -n 20 "$log" >&2
+grep -A 3 -i -m 5 'error:\|\*\*\*' "$log" >&2 || tail -n 20 "$log" >&2
 echo "$what failed; all of it: $log" >&2
 exit $status

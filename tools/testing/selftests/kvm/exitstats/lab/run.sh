@@ -42,7 +42,7 @@ cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 iso
 [ "$cpus" = 1 ] || idle=idle=poll
 {
 	cat "$lab/isolinux.cfg"
-	echo "  append console=ttyS0 panic=-1 reboot=t ${idle:-}"
+	echo "  append console=ttyS0,115200 panic=-1 reboot=t ${idle:-}"
 } > iso/isolinux.cfg
 xorriso -as mkisofs -quiet -o lab.iso -b isolinux.bin -c boot.cat -no-emul-boot \
 	-boot-load-size 4 -boot-info-table iso 2> xorriso.log || { cat xorriso.log >&2; exit 1; }

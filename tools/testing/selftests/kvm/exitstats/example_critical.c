@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Did any VM exit happen in my critical section?
+ *
+ * Runs a short loop, which nothing needs to interrupt, and one that exits for
+ * certain. Exit status 3 means that this host does not report exit statistics.
+ */
+#include <stdio.h>
+
+#include "exitstats_read.h"
+
+static void quiet_section(void)
+{
+	for (volatile int i = 0; i < 1000; i++)
+		;
+}
+
+static void noisy_section(void)
+{
+	exitstats_cpuid(0, 0);
+}
+
+static unsigned long long exits_in(void (*critical_section)(void))
+{
+	struct exitstats before = exitstats_read();
+
+	critical_section();
+	return exitstats_between(before, exitstats_read());
+}
+
+int main(void)
+{
+	if (!exitstats_present()) {
+		fprintf(stderr, "example_critical: this host does not report exit statistics\n");
+		return 3;
+	}
+
+	exits_in(quiet_section);	/* once, so that its pages are in memory */
+	printf("VM exits in the quiet section: %llu\n", exits_in(quiet_section));
+	printf("VM exits in the noisy section: %llu\n", exits_in(noisy_section));
+	return 0;
+}
