@@ -2,7 +2,8 @@
 /*
  * KVM exitstats: who counts, and what the guest reads.
  *
- * exitstats.h counts in the exit path; its comment is the place to start.
+ * exitstats.h counts in the exit path; its comment is the place to start. The host
+ * reads in exitstats_debugfs.c and exitstats_state.c.
  * Documentation/virt/kvm/exitstats.rst is the interface.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -13,7 +14,6 @@
 
 #include "cpuid.h"
 #include "exitstats.h"
-#include "x86.h"
 
 /* Kernels that export to the vendor modules only have a macro for it. */
 #ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
@@ -27,6 +27,20 @@ MODULE_PARM_DESC(exitstats, "Count VM exits for guests, unless the VMM decides (
 
 DEFINE_STATIC_KEY_FALSE(kvm_exitstats_key);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_key);
+
+/* The vendor module's exit path counts. */
+static bool exitstats_supported __read_mostly;
+
+/**
+ * kvm_exitstats_hardware_setup() - announce that a vendor module counts exits
+ *
+ * Called by the vendor's hardware_setup().
+ */
+void kvm_exitstats_hardware_setup(void)
+{
+	exitstats_supported = true;
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_hardware_setup);
 
 /**
  * kvm_exitstats_init_vm() - apply the module parameter to a new VM
@@ -49,7 +63,7 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_init_vm);
  */
 int kvm_exitstats_check_extension(struct kvm *kvm)
 {
-	return kvm ? kvm->arch.exitstats.supported : kvm_caps.has_exitstats;
+	return kvm ? kvm->arch.exitstats.supported : exitstats_supported;
 }
 
 /**
@@ -128,12 +142,17 @@ static bool exitstats_reason_defined(u32 reason)
 	}
 }
 
-/*
- * Sum a counter, a local64_t at @offset in struct kvm_vcpu, over the vCPUs of a
- * VM. Each counter only grows, and vCPUs only join while the VM runs: for one
- * reader the sum never goes backwards.
+/**
+ * __kvm_exitstats_sum() - sum a counter over the vCPUs of a VM
+ * @kvm: the VM
+ * @offset: of the counter, a local64_t, in struct kvm_vcpu
+ *
+ * Each counter only grows, and vCPUs only join while the VM runs: for one reader
+ * the sum never goes backwards.
+ *
+ * Return: the sum
  */
-static u64 __exitstats_sum(struct kvm *kvm, size_t offset)
+u64 __kvm_exitstats_sum(struct kvm *kvm, size_t offset)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
@@ -144,9 +163,6 @@ static u64 __exitstats_sum(struct kvm *kvm, size_t offset)
 
 	return sum;
 }
-
-#define exitstats_sum(kvm, counter)	\
-	__exitstats_sum(kvm, offsetof(struct kvm_vcpu, counter))
 
 /**
  * kvm_exitstats_cpuid() - answer CPUID if the leaf is one of exitstats
@@ -177,14 +193,14 @@ bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u3
 	reason = array_index_nospec(index, KVM_EXITSTATS_OTHER);
 
 	if (leaf == KVM_EXITSTATS_LEAF_TOTAL)
-		exits = exitstats_sum(kvm, arch.exitstats.exits);
+		exits = kvm_exitstats_sum(kvm, arch.exitstats.exits);
 	else if (leaf != KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
-		exits = exitstats_sum(kvm, stat.exits_by_reason[reason]);
+		exits = kvm_exitstats_sum(kvm, stat.exits_by_reason[reason]);
 
 	if (leaf == KVM_EXITSTATS_LEAF_TOTAL || leaf == KVM_EXITSTATS_LEAF_REASON)
-		cycles = exitstats_sum(kvm, arch.exitstats.cycles);
+		cycles = kvm_exitstats_sum(kvm, arch.exitstats.cycles);
 	else if (leaf == KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
-		cycles = exitstats_sum(kvm, stat.cycles_by_reason[reason]);
+		cycles = kvm_exitstats_sum(kvm, stat.cycles_by_reason[reason]);
 
 	*eax = lower_32_bits(exits);
 	*ebx = leaf == KVM_EXITSTATS_LEAF_EXITS ? upper_32_bits(exits) : upper_32_bits(cycles);

@@ -15,22 +15,22 @@
  * through handle_exit()) makes no difference.
  *
  * Only the thread that holds vcpu->mutex counts. Whoever wants to reads, at any
- * time: exitstats.c for the CPUID leaves, KVM's statistics for the host.
+ * time: exitstats.c for the CPUID leaves, KVM's statistics and
+ * exitstats_debugfs.c for the host.
  *
- * A vendor module joins with the last four functions here that its vcpu_run(),
- * vm_init(), vcpu_create() and vcpu_free() call, and kvm_caps.has_exitstats.
+ * A vendor module joins by calling the two functions for the fastpath around it,
+ * and one each in its hardware_setup(), vm_init(), vcpu_create() and vcpu_free().
  */
 #ifndef __KVM_X86_EXITSTATS_H
 #define __KVM_X86_EXITSTATS_H
 
 #include <linux/kvm_host.h>
+#include <uapi/linux/kvm_exitstats.h>
 
 #ifdef CONFIG_KVM_EXITSTATS
 
 #include <linux/jump_label.h>
-#include <linux/minmax.h>
 #include <asm/msr.h>
-#include <uapi/linux/kvm_exitstats.h>
 
 /* On while there is a vCPU that counts. */
 DECLARE_STATIC_KEY_FALSE(kvm_exitstats_key);
@@ -113,12 +113,21 @@ static __always_inline fastpath_t kvm_exitstats_count_fastpath(struct kvm_vcpu *
 	return completion;
 }
 
+void kvm_exitstats_hardware_setup(void);
 void kvm_exitstats_init_vm(struct kvm *kvm);
 int kvm_exitstats_check_extension(struct kvm *kvm);
 int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 void kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu, const u16 *vendor_reason);
 void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu);
 bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+int kvm_exitstats_device_attr(struct kvm_vcpu *vcpu, unsigned int ioctl,
+			      const struct kvm_device_attr *attr);
+void kvm_exitstats_create_vm_debugfs(struct kvm *kvm);
+void kvm_exitstats_create_vcpu_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir);
+
+u64 __kvm_exitstats_sum(struct kvm *kvm, size_t offset);
+#define kvm_exitstats_sum(kvm, counter)	\
+	__kvm_exitstats_sum(kvm, offsetof(struct kvm_vcpu, counter))
 
 #else
 
@@ -131,6 +140,7 @@ static inline fastpath_t kvm_exitstats_count_fastpath(struct kvm_vcpu *vcpu,
 	return completion;
 }
 
+static inline void kvm_exitstats_hardware_setup(void) {}
 static inline void kvm_exitstats_init_vm(struct kvm *kvm) {}
 static inline int kvm_exitstats_check_extension(struct kvm *kvm) { return 0; }
 static inline int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap)
@@ -145,6 +155,16 @@ static inline bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx
 {
 	return false;
 }
+
+static inline int kvm_exitstats_device_attr(struct kvm_vcpu *vcpu, unsigned int ioctl,
+					    const struct kvm_device_attr *attr)
+{
+	return -ENXIO;
+}
+
+static inline void kvm_exitstats_create_vm_debugfs(struct kvm *kvm) {}
+static inline void kvm_exitstats_create_vcpu_debugfs(struct kvm_vcpu *vcpu,
+						     struct dentry *dir) {}
 
 #endif /* CONFIG_KVM_EXITSTATS */
 

@@ -2,11 +2,12 @@
 /*
  * KVM exitstats: VM exits by reason and their cycles, for the guest and the VMM.
  *
- * Documentation/virt/kvm/exitstats.rst tells what the figures mean. This header
- * includes nothing, so that any guest program can include it.
+ * Documentation/virt/kvm/exitstats.rst tells what the figures mean.
  */
 #ifndef _UAPI_LINUX_KVM_EXITSTATS_H
 #define _UAPI_LINUX_KVM_EXITSTATS_H
+
+#include <linux/types.h>
 
 /*
  * The CPUID leaves, available at any privilege level. In: EAX is the leaf and
@@ -48,5 +49,36 @@
  * so that it is the same for every kernel that the series is applied to.
  */
 #define KVM_CAP_X86_EXITSTATS		0x4ffffffc
+
+/*
+ * For live migration: group and attribute of a vCPU's KVM_GET_DEVICE_ATTR and
+ * KVM_SET_DEVICE_ATTR, whose addr points to struct kvm_exitstats_state.
+ *
+ * Get: nr says for how many entries there is room and becomes the number of those
+ * filled in, one for each reason that occurred. E2BIG: no room, nr says how much
+ * is needed (KVM_EXITSTATS_MAX_ENTRIES always does).
+ * Set: replaces all counters of a vCPU that has not run yet. A reason that this
+ * kernel has no counter for is added to KVM_EXITSTATS_REASON_OTHER. EBUSY: the
+ * vCPU has run. EINVAL: nr is too large, or reserved is not 0.
+ * ENXIO for both: the VM does not count.
+ */
+#define KVM_VCPU_EXITSTATS		0x4ffffffc
+#define KVM_VCPU_EXITSTATS_STATE	0
+
+#define KVM_EXITSTATS_REASON_OTHER	0xffffffff
+#define KVM_EXITSTATS_MAX_ENTRIES	256
+
+struct kvm_exitstats_entry {
+	__u32 reason;	/* basic exit reason, or KVM_EXITSTATS_REASON_OTHER */
+	__u32 reserved;
+	__u64 exits;
+	__u64 cycles;	/* host TSC cycles */
+};
+
+struct kvm_exitstats_state {
+	__u32 nr;
+	__u32 reserved;
+	struct kvm_exitstats_entry entries[];
+};
 
 #endif /* _UAPI_LINUX_KVM_EXITSTATS_H */

@@ -11,8 +11,10 @@
 
 static void quiet_section(void)
 {
-	for (volatile int i = 0; i < 1000; i++)
-		;
+	int i;
+
+	for (i = 0; i < 1000; i++)
+		__asm__ volatile("");
 }
 
 static void noisy_section(void)

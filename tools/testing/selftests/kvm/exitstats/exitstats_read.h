@@ -18,6 +18,12 @@
 
 #include <linux/kvm_exitstats.h>
 
+#ifdef __x86_64__
+#define EXITSTATS_HAS_CPUID
+#elif defined(__i386__)
+#define EXITSTATS_HAS_CPUID
+#endif
+
 /**
  * struct exitstats - VM exits and what they cost
  * @exits: how many
@@ -56,7 +62,7 @@ static inline struct exitstats_regs exitstats_cpuid(unsigned int leaf, unsigned 
 {
 	struct exitstats_regs r = { 0, 0, 0, 0 };
 
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef EXITSTATS_HAS_CPUID
 	__asm__ volatile("cpuid"
 			 : "=a" (r.eax), "=b" (r.ebx), "=c" (r.ecx), "=d" (r.edx)
 			 : "0" (leaf), "2" (ecx)

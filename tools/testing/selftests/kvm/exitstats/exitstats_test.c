@@ -1,33 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: a guest causes a known number of exits of one kind and reads
+ * KVM exitstats: a guest causes a known number of exits of one kind, and reads
  * that number from the leaves.
  *
  * EXTERNAL_INTERRUPT exits happen when the host pleases, and each report to the
  * test is an IO_INSTRUCTION exit: counts are exact for a reason, between two
  * readings by the guest.
  */
-#include "exitstats_util.h"
-#include "apic.h"
+#include <linux/kvm_para.h>
 
-/* Neither a device of KVM's nor the port of ucall. */
+#include "apic.h"
+#include "exitstats_util.h"
+
+/* Neither KVM nor the framework has anything there. */
 #define TEST_PORT	0x80
+#define TEST_MMIO	0x50000000ul
+#define TEST_MEMORY	0x40000000ul
 #define TEST_VECTOR	0x40
 
-KVM_ONE_VCPU_TEST_SUITE(exitstats);
+/* What one page table maps, so that touching the first page warms it up. */
+#define TEST_PAGES	64
 
-static void run_case(struct kvm_vcpu *vcpu)
-{
-	while (run_guest(vcpu) != UCALL_DONE)
-		;
-	assert_stats(vcpu);
-}
+/* What KVM must intercept depends on it. In the guest by sync_global_to_guest(). */
+static bool ept;
+
+KVM_ONE_VCPU_TEST_SUITE(exitstats);
 
 static void guest_cpuid(void)
 {
 	u32 eax, ebx, ecx, edx;
 
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_CPUID), 0);
 	/* A reading is in the next one, not in its own. */
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_CPUID), 1);
 	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_CPUID, 0,), 1);
 	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_CPUID, 100,
 				     __cpuid(0, 0, &eax, &ebx, &ecx, &edx)), 101);
@@ -36,7 +41,7 @@ static void guest_cpuid(void)
 
 KVM_ONE_VCPU_TEST(exitstats, cpuid, guest_cpuid)
 {
-	run_case(vcpu);
+	run_to_done(vcpu);
 }
 
 static inline u8 inb(u16 port)
@@ -61,22 +66,28 @@ static void guest_port_io(void)
 
 KVM_ONE_VCPU_TEST(exitstats, port_io, guest_port_io)
 {
-	run_case(vcpu);
+	run_to_done(vcpu);
 }
 
 static void guest_msr(void)
 {
-	u64 base = rdmsr(MSR_IA32_APICBASE);
+	u64 base = rdmsr(MSR_IA32_APICBASE), value;
 
 	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_READ, 20, rdmsr(MSR_IA32_APICBASE)), 20);
 	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_WRITE, 20,
 				     wrmsr(MSR_IA32_APICBASE, base)), 20);
+
+	/* Those that end in #GP as well. */
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_READ, 20,
+				     rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value)), 20);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_WRITE, 20,
+				     wrmsr_safe(MSR_IA32_APICBASE, ~0ull)), 20);
 	GUEST_DONE();
 }
 
 KVM_ONE_VCPU_TEST(exitstats, msr, guest_msr)
 {
-	run_case(vcpu);
+	run_to_done(vcpu);
 }
 
 static void guest_irq_handler(struct ex_regs *regs)
@@ -101,106 +112,187 @@ static void guest_hlt(void)
 KVM_ONE_VCPU_TEST(exitstats, hlt, guest_hlt)
 {
 	vm_install_exception_handler(vcpu->vm, TEST_VECTOR, guest_irq_handler);
-	run_case(vcpu);
+	run_to_done(vcpu);
 }
 
-static bool is_sdm_defined(u32 reason)
+static void guest_vmcall(void)
 {
-	switch (reason) {
-	case 35:
-	case 38:
-	case 42:
-	case 71:
-	case 82:
-	case 83:
-		return false;
-	default:
-		return reason <= 85;
-	}
-}
-
-static void guest_undefined(void)
-{
-	struct leaf r;
-	u32 reason;
-
-	for (reason = 0; reason < 128; reason++) {
-		u32 status = is_sdm_defined(reason) ? KVM_EXITSTATS_DEFINED :
-						      KVM_EXITSTATS_UNDEFINED;
-
-		r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, reason);
-		GUEST_ASSERT_EQ(r.ecx, 0);
-		GUEST_ASSERT_EQ(r.edx, status);
-		if (status)
-			GUEST_ASSERT_EQ(r.eax | r.ebx, 0);
-
-		r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, reason);
-		GUEST_ASSERT_EQ(r.eax, 0);
-		GUEST_ASSERT_EQ(r.edx, status);
-		if (status)
-			GUEST_ASSERT_EQ(r.ebx | r.ecx, 0);
-
-		r = read_leaf(KVM_EXITSTATS_LEAF_REASON, reason);
-		GUEST_ASSERT_EQ(r.edx, status);
-		if (status)
-			GUEST_ASSERT_EQ(r.eax, 0);
-	}
-
-	/* GETSEC, RSM, MWAIT: the SDM defines them, KVM never enables them. */
-	GUEST_ASSERT_EQ(exits_of(11), 0);
-	GUEST_ASSERT_EQ(exits_of(17), 0);
-	GUEST_ASSERT_EQ(cycles_of(17), 0);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_VMCALL, 20,
+				     kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0)), 20);
 	GUEST_DONE();
 }
 
-KVM_ONE_VCPU_TEST(exitstats, undefined_reasons, guest_undefined)
+KVM_ONE_VCPU_TEST(exitstats, vmcall, guest_vmcall)
 {
-	run_case(vcpu);
+	run_to_done(vcpu);
 }
 
-static void guest_total(void)
+static void guest_xsetbv(void)
 {
-	u64 sum = 0, total, externals;
-	u32 reason;
-
-	/* Once more if an interrupt of the host's came in between. */
-	do {
-		externals = exits_of(EXIT_REASON_EXTERNAL_INTERRUPT);
-		total = total_exits();
-		for (sum = 0, reason = 0; reason < NR_REASONS; reason++)
-			sum += exits_of(reason);
-	} while (exits_of(EXIT_REASON_EXTERNAL_INTERRUPT) != externals);
-
-	/* CPUID is reason 10: total_exits() and the readings of 0 to 9. */
-	GUEST_ASSERT_EQ(sum, total + 11);
+	set_cr4(get_cr4() | X86_CR4_OSXSAVE);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_XSETBV, 20, xsetbv(0, xgetbv(0))), 20);
 	GUEST_DONE();
 }
 
-KVM_ONE_VCPU_TEST(exitstats, total_is_sum, guest_total)
+TEST_F(exitstats, xsetbv)
 {
-	run_case(vcpu);
+	if (!kvm_cpu_has(X86_FEATURE_XSAVE))
+		SKIP(return, "no XSAVE");
+
+	vcpu_arch_set_entry_point(self->vcpu, guest_xsetbv);
+	run_to_done(self->vcpu);
 }
 
-static void guest_cycles(void)
+/* INVD always exits, WBINVD where the CPU has a control for it. */
+static void guest_invd(void)
 {
-	u64 cycles, last_cycles = 0, total, last_total = 0;
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_INVD, 20, asm volatile("invd")), 20);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats, invd, guest_invd)
+{
+	run_to_done(vcpu);
+}
+
+static void guest_mov_dr(void)
+{
+	unsigned long dr7;
+
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_DR_ACCESS, 20,
+				     asm volatile("mov %%dr7, %0" : "=r"(dr7))), 20);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_DR_ACCESS, 20,
+				     asm volatile("mov %0, %%dr7" : : "r"(dr7))), 20);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats, mov_dr, guest_mov_dr)
+{
+	/* With a debugger there, KVM keeps the registers, and each access exits. */
+	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE };
+
+	vcpu_guest_debug_set(vcpu, &debug);
+	run_to_done(vcpu);
+}
+
+static void guest_rdpmc(void)
+{
+	u64 value;
+
+	/* KVM exits for each, counter or not. */
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_RDPMC, 20, rdpmc_safe(0, &value)), 20);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats, rdpmc, guest_rdpmc)
+{
+	run_to_done(vcpu);
+}
+
+/* Without EPT, KVM must see all that changes what a linear address means. */
+static void guest_invlpg(void)
+{
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_INVLPG, 20,
+				     asm volatile("invlpg (%0)" : : "r"(TEST_MEMORY))),
+			ept ? 0 : 20);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats, invlpg, guest_invlpg)
+{
+	run_to_done(vcpu);
+}
+
+static void guest_mov_cr3(void)
+{
+	u64 cr3 = get_cr3();
+
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_CR_ACCESS, 20,
+				     asm volatile("mov %0, %%cr3" : : "r"(cr3) : "memory")),
+			ept ? 0 : 20);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats, mov_cr3, guest_mov_cr3)
+{
+	run_to_done(vcpu);
+}
+
+/* The first write to a page: an EPT violation, or without EPT a page fault. */
+static void guest_touch_pages(void)
+{
+	volatile u8 *memory = (u8 *)TEST_MEMORY;
+	u64 faults, violations, misconfigs;
 	int i;
 
-	for (i = 0; i < 1000; i++) {
-		cycles = cycles_of(EXIT_REASON_CPUID);
-		total = total_cycles();
-		GUEST_ASSERT(!i || cycles > last_cycles);
-		GUEST_ASSERT(!i || total > last_total);
-		GUEST_ASSERT(total > cycles);
-		last_cycles = cycles;
-		last_total = total;
-	}
+	memory[0] = 1;
+
+	faults = exits_of(EXIT_REASON_EXCEPTION_NMI);
+	violations = exits_of(EXIT_REASON_EPT_VIOLATION);
+	misconfigs = exits_of(EXIT_REASON_EPT_MISCONFIG);
+	for (i = 1; i < TEST_PAGES; i++)
+		memory[i * PAGE_SIZE] = 1;
+
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_EXCEPTION_NMI) - faults,
+			ept ? 0 : TEST_PAGES - 1);
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_EPT_VIOLATION) - violations,
+			ept ? TEST_PAGES - 1 : 0);
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_EPT_MISCONFIG) - misconfigs, 0);
+
+	/* Those pages are there now. */
+	GUEST_ASSERT_EQ(exits_during(ept ? EXIT_REASON_EPT_VIOLATION : EXIT_REASON_EXCEPTION_NMI,
+				     TEST_PAGES, memory[__i * PAGE_SIZE] = 2), 0);
 	GUEST_DONE();
 }
 
-KVM_ONE_VCPU_TEST(exitstats, cycles_grow, guest_cycles)
+KVM_ONE_VCPU_TEST(exitstats, touch_pages, guest_touch_pages)
 {
-	run_case(vcpu);
+	vm_userspace_mem_region_add(vcpu->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, TEST_PAGES, 0);
+	virt_map(vcpu->vm, TEST_MEMORY, TEST_MEMORY, TEST_PAGES);
+	run_to_done(vcpu);
+}
+
+/* Where there is no memory: EPT misconfigurations once KVM knows that. */
+static void guest_mmio(void)
+{
+	volatile u32 *mmio = (u32 *)TEST_MMIO;
+	u32 value;
+
+	value = *mmio;
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_EPT_MISCONFIG, 20, value = *mmio),
+			ept ? 20 : 0);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_EPT_MISCONFIG, 20, *mmio = value),
+			ept ? 20 : 0);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_EPT_VIOLATION, 20, *mmio = value), 0);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_EXCEPTION_NMI, 20, *mmio = value),
+			ept ? 0 : 20);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats, mmio, guest_mmio)
+{
+	virt_map(vcpu->vm, TEST_MMIO, TEST_MMIO, 1);
+	run_to_done(vcpu);
+}
+
+/* A fault that the guest can handle nowhere: a triple fault, the last exit. */
+static void guest_triple_fault(void)
+{
+	struct desc_ptr idt = {};
+
+	asm volatile("lidt %0; ud2" : : "m"(idt));
+}
+
+KVM_ONE_VCPU_TEST(exitstats, triple_fault, guest_triple_fault)
+{
+	struct stats stats;
+
+	vcpu_run(vcpu);
+	TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_SHUTDOWN);
+
+	read_stats(vcpu, &stats);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_TRIPLE_FAULT], 1);
+	assert_stats(vcpu);
 }
 
 int main(int argc, char *argv[])

@@ -175,6 +175,14 @@ static inline u64 run_guest(struct kvm_vcpu *vcpu)
 	}
 }
 
+/* Run a guest, whatever it reports on the way, and ask the oracle. */
+static inline void run_to_done(struct kvm_vcpu *vcpu)
+{
+	while (run_guest(vcpu) != UCALL_DONE)
+		;
+	assert_stats(vcpu);
+}
+
 /* Skip what this host cannot do, and say what it does. */
 static inline void require_exitstats(void)
 {
