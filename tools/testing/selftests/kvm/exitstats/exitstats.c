@@ -247,6 +247,11 @@ static void read_window(struct stats *s, struct window *w)
 		reading_cost = w->end.cycles - w->last.cycles;
 }
 
+static unsigned long long minus(unsigned long long a, unsigned long long b)
+{
+	return a > b ? a - b : 0;
+}
+
 /*
  * Fill in what the window does not read directly: the cycles of CPUID exits, and
  * the exits that no reason shows. Return: whether all is of one moment.
@@ -255,17 +260,23 @@ static bool solve_window(struct stats *s, const struct window *w)
 {
 	struct exitstats *cpuid = &s->row[EXIT_REASON_CPUID];
 	struct exitstats *other = &s->row[OTHER];
-	unsigned long long estimate, cost;
+	unsigned long long cost, estimate;
 	struct exitstats sum;
+	bool quiet;
 
-	cost = (w->cpuid_before - w->before) * reading_cost;
-	estimate = w->cpuid_cycles > cost ? w->cpuid_cycles - cost : 0;
 	cpuid->cycles = 0;
 	*other = (struct exitstats){ 0, 0 };
 	sum = total(s);
+	quiet = w->end.exits - w->first.exits == own.exits - 1 - w->before &&
+		sum.exits <= w->first.exits && sum.cycles <= w->first.cycles;
 
-	if (w->end.exits - w->first.exits != own.exits - 1 - w->before ||
-	    sum.exits > w->first.exits || sum.cycles > w->first.cycles) {
+	if (quiet)
+		cost = w->last.cycles - w->first.cycles - reading_cost;
+	else
+		cost = (w->cpuid_before - w->before) * reading_cost;
+	estimate = minus(w->cpuid_cycles, cost);
+
+	if (!quiet) {
 		cpuid->cycles = estimate;
 		*other = rest;
 		return false;
@@ -356,11 +367,6 @@ static bool was_reset(const struct stats *from, const struct stats *to)
 	}
 	return to->row[EXIT_REASON_CPUID].exits - from->row[EXIT_REASON_CPUID].exits <
 	       to->own.exits - from->own.exits;
-}
-
-static unsigned long long minus(unsigned long long a, unsigned long long b)
-{
-	return a > b ? a - b : 0;
 }
 
 /* What happened between two readings, without what the tool did itself. */
@@ -490,18 +496,21 @@ static int compare_rows(const void *pa, const void *pb)
 	return a - b;
 }
 
-/* Formats for programs are in the order of reasons, whatever -s says. */
-static void make_order(struct order *o, const struct stats *s)
+/*
+ * Formats for programs are in the order of reasons, whatever -s says. With -a, the
+ * reasons that are not defined can be @gaps between those that are.
+ */
+static void make_order(struct order *o, const struct stats *s, bool gaps)
 {
 	int i, last = -1;
 
 	for (i = 0; i < REASONS; i++) {
-		if (s->defined[i] || s->row[i].exits)
+		if (s->defined[i])
 			last = i;
 	}
 	o->rows = 0;
 	for (i = 0; i < ROWS; i++) {
-		if (s->row[i].exits || (opt.all && i <= last))
+		if (s->row[i].exits || (opt.all && i <= last && (gaps || s->defined[i])))
 			o->row[o->rows++] = i;
 	}
 	sorted = s;
@@ -514,7 +523,7 @@ static void make_order(struct order *o, const struct stats *s)
 #define COLUMNS		9
 #define CELL		32
 #define NAME		1	/* the column of names, the only one of text */
-#define BAR_MIN		10
+#define BAR_MIN		5
 #define BAR_MAX		40
 
 struct line {
@@ -571,6 +580,14 @@ static void put_number(struct line *l, int column, unsigned long long n)
 	put(l, column, "%s", grouped(n));
 }
 
+static void put_rate(struct line *l, int column, double rate)
+{
+	if (rate >= 100)
+		put_number(l, column, rate + 0.5);
+	else
+		put(l, column, "%.1f", rate);
+}
+
 static void put_share(struct line *l, int column, unsigned long long n, unsigned long long of)
 {
 	put(l, column, "%.1f%%", of ? 100.0 * n / of : 0);
@@ -592,6 +609,12 @@ static const char *bar_text(double share, int width)
 	return text;
 }
 
+/* Shares stand close to what they are shares of. */
+static int gap(const struct table *t, int column)
+{
+	return column + 1 < t->columns && !strcmp(t->head.cell[column + 1], "share") ? 1 : 2;
+}
+
 static void print_line(FILE *out, const struct table *t, const struct line *l,
 		       const int *width, const char *bar)
 {
@@ -599,7 +622,8 @@ static void print_line(FILE *out, const struct table *t, const struct line *l,
 	int i, n = 0;
 
 	for (i = 0; i < t->columns; i++)
-		n += sprintf(text + n, i == NAME ? "%-*s  " : "%*s  ", width[i], l->cell[i]);
+		n += sprintf(text + n, i == NAME ? "%-*s%*s" : "%*s%*s", width[i], l->cell[i],
+			     gap(t, i), "");
 	while (!*bar && n && text[n - 1] == ' ')
 		n--;
 	fprintf(out, "%.*s%s\n", n, text, bar);
@@ -627,12 +651,12 @@ static void print_table(FILE *out, const struct table *t, int max)
 	for (i = 0; i < t->lines; i++)
 		widen(width, t, &t->line[i]);
 	for (i = 0; i < t->columns; i++)
-		bar -= width[i] + 2;
+		bar -= width[i] + gap(t, i);
 	bars = t->bar && bar >= BAR_MIN;
 	if (bar > BAR_MAX)
 		bar = BAR_MAX;
 
-	print_line(out, t, &t->head, width, bars ? t->bar : "");
+	print_line(out, t, &t->head, width, bars && bar >= (int)strlen(t->bar) ? t->bar : "");
 	for (i = 0; i < t->lines && (!max || i < max); i++)
 		print_line(out, t, &t->line[i], width,
 			   bars ? bar_text(t->line[i].share, bar) : "");
@@ -663,7 +687,7 @@ static void fill_line(struct line *l, const struct stats *s, struct exitstats of
 
 	put_number(l, column++, of.exits);
 	if (s->span)
-		put(l, column++, "%.1f", per_second(of.exits, s));
+		put_rate(l, column++, per_second(of.exits, s));
 	put_share(l, column++, of.exits, all.exits);
 	put_number(l, column++, of.cycles);
 	put_share(l, column++, of.cycles, all.cycles);
@@ -686,7 +710,7 @@ static void stats_table(struct table *t, const struct stats *s)
 	add_columns(t, rest, ARRAY_SIZE(rest));
 	t->bar = opt.sort == BY_EXITS ? "exits" : "cycles";
 
-	make_order(&o, s);
+	make_order(&o, s, true);
 	for (i = 0; i < o.rows; i++) {
 		struct line *l = &t->line[t->lines++];
 
@@ -756,7 +780,7 @@ static void print_csv(FILE *out, const struct stats *s, double at)
 		fprintf(out, "%sreset,,,,\n", first);
 		return;
 	}
-	make_order(&o, s);
+	make_order(&o, s, true);
 	for (i = 0; i < o.rows; i++) {
 		row = o.row[i];
 		if (row < REASONS && !s->defined[row] && !s->row[row].exits)
@@ -819,7 +843,7 @@ static void print_json(FILE *out, const struct stats *s, double at)
 	print_json_figures(out, total(s));
 
 	fputs(",\"reasons\":[", out);
-	make_order(&o, s);
+	make_order(&o, s, true);
 	for (i = 0; i < o.rows; i++) {
 		row = o.row[i];
 		fputs(i ? "," : "", out);
@@ -838,11 +862,9 @@ static void print_metric(FILE *out, const struct stats *s, const char *name, con
 	int i, row;
 
 	fprintf(out, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
-	make_order(&o, s);
+	make_order(&o, s, false);
 	for (i = 0; i < o.rows; i++) {
 		row = o.row[i];
-		if (row < REASONS && !s->defined[row] && !s->row[row].exits)
-			continue;
 		fprintf(out, "%s{reason=\"%s\",name=\"%s\"} %llu\n", name, reason_number(row),
 			reason_name(row), cycles ? s->row[row].cycles : s->row[row].exits);
 	}
@@ -1044,7 +1066,7 @@ static struct {
 	char *temporary;
 } output;
 
-static _Noreturn void output_failed(int error)
+static void output_failed(int error)
 {
 	if (output.temporary)
 		unlink(output.temporary);
@@ -1104,8 +1126,6 @@ static void save(const struct stats *s)
 {
 	bool bad;
 
-	if (!output.file)
-		return;
 	if (s->reset)
 		fail(STATUS_USAGE, "%s: not written: the counters began anew", opt.output);
 	if (opt.format == TABLE)
@@ -1243,7 +1263,7 @@ static void print_diff(FILE *out, const struct stats *a, const struct stats *b, 
 		if (i < REASONS)
 			both.defined[i] |= b->defined[i];
 	}
-	make_order(&o, &both);
+	make_order(&o, &both, false);
 	if (opt.format == CSV)
 		print_diff_csv(out, a, b, &o);
 	else if (opt.format == JSON)
@@ -1342,6 +1362,7 @@ static char *command_title(char **argv)
 static int command_mode(char **argv)
 {
 	static struct stats from, to, d;
+	char *title = command_title(argv);
 	int go, error, status;
 
 	start_command(argv, &go, &error);
@@ -1354,9 +1375,11 @@ static int command_mode(char **argv)
 
 	/* To standard error, as perf stat does: standard output is CMD's. */
 	signal(SIGPIPE, SIG_IGN);
-	save(&d);
-	if (!output.file)
-		print_stats(stderr, &d, command_title(argv));
+	if (opt.output)
+		save(&d);
+	else
+		print_stats(stderr, &d, title);
+	free(title);
 	return status;
 }
 
@@ -1581,7 +1604,8 @@ static int interval_mode(void)
 		leave_screen();
 	if (opt.format == TABLE)
 		print_sum(&sum, &course);
-	save(&sum);
+	if (opt.output)
+		save(&sum);
 	return 0;
 }
 
@@ -1822,8 +1846,9 @@ static int start_mode(void)
 	static struct stats s;
 
 	read_stats(&s);
-	save(&s);
-	if (!output.file)
+	if (opt.output)
+		save(&s);
+	else
 		print_stats(stdout, &s, "VM exits since the VM started");
 	return 0;
 }

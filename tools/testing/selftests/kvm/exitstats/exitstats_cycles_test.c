@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: which cycles are counted, and that they go with the exits.
+ */
+#include "apic.h"
+#include "exitstats_util.h"
+
+#define TEST_PORT	0x80
+#define TEST_MEMORY	0x40000000ul
+#define TEST_PAGES	64
+#define TEST_VECTOR	0x40
+
+/* Stages that the test does something for. */
+#define STAGE_SLEEP	1
+#define STAGE_SNAPSHOT	2
+
+KVM_ONE_VCPU_TEST_SUITE(exitstats_cycles);
+
+/* In this guest only the reason that is named is between two readings. */
+static inline u64 guest_vmcall(void)
+{
+	return kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
+}
+
+/* An exit's cycles are there when its count is, and belong to its reason. */
+static void guest_with_count(void)
+{
+	u64 exits, cycles, last_cycles = 0;
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		exits = exits_of(EXIT_REASON_VMCALL);
+		cycles = cycles_of(EXIT_REASON_VMCALL);
+		GUEST_ASSERT_EQ(exits, i);
+		if (i)
+			GUEST_ASSERT(cycles > last_cycles);
+		else
+			GUEST_ASSERT_EQ(cycles, 0);
+		GUEST_ASSERT_EQ(cycles_of(EXIT_REASON_VMCALL), cycles);
+		last_cycles = cycles;
+		guest_vmcall();
+	}
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_cycles, with_count, guest_with_count)
+{
+	run_to_done(vcpu);
+}
+
+static void guest_never_backwards(void)
+{
+	u64 exits, cycles, total, total_cyc;
+	u64 last_exits = 0, last_cycles = 0, last_total = 0, last_total_cyc = 0;
+	struct leaf r;
+	int i;
+
+	for (i = 0; i < 10000; i++) {
+		exits = exits_of(EXIT_REASON_CPUID);
+		cycles = cycles_of(EXIT_REASON_CPUID);
+		r = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
+		total = make_u64(r.edx, r.eax);
+		total_cyc = make_u64(r.ebx, r.ecx);
+
+		/* Three readings a round, each of them an exit of that reason. */
+		GUEST_ASSERT_EQ(exits, 3 * i);
+		if (i) {
+			GUEST_ASSERT(exits > last_exits && cycles > last_cycles);
+			GUEST_ASSERT(total > last_total && total_cyc > last_total_cyc);
+		}
+		/* The exits before the two readings of this round. */
+		GUEST_ASSERT(total >= exits + 2 && total_cyc > cycles);
+
+		last_exits = exits;
+		last_cycles = cycles;
+		last_total = total;
+		last_total_cyc = total_cyc;
+	}
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_cycles, never_backwards, guest_never_backwards)
+{
+	run_to_done(vcpu);
+}
+
+/* Getting a page for the guest is more work than a hypercall that does nothing. */
+static void guest_more_work(void)
+{
+	volatile u8 *memory = (u8 *)TEST_MEMORY;
+	u64 vmcall, fault;
+	u32 reason;
+	int i;
+
+	reason = exits_of(EXIT_REASON_EPT_VIOLATION) ? EXIT_REASON_EPT_VIOLATION :
+						       EXIT_REASON_EXCEPTION_NMI;
+	memory[0] = 1;
+
+	fault = cycles_of(reason);
+	for (i = 1; i < TEST_PAGES; i++) {
+		memory[i * PAGE_SIZE] = 1;
+		guest_vmcall();
+	}
+	fault = (cycles_of(reason) - fault) / (TEST_PAGES - 1);
+	vmcall = cycles_of(EXIT_REASON_VMCALL) / exits_of(EXIT_REASON_VMCALL);
+
+	__GUEST_ASSERT(vmcall && fault > vmcall, "page %lu cycles, VMCALL %lu", fault, vmcall);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_cycles, more_work_costs_more, guest_more_work)
+{
+	vm_userspace_mem_region_add(vcpu->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, TEST_PAGES, 0);
+	virt_map(vcpu->vm, TEST_MEMORY, TEST_MEMORY, TEST_PAGES);
+	run_to_done(vcpu);
+}
+
+/* Nothing is counted twice: handling takes less than the time that passes. */
+static void guest_less_than_time(void)
+{
+	u64 tsc, cycles;
+	int i;
+
+	x2apic_enable();
+
+	tsc = rdtsc();
+	cycles = total_cycles();
+	for (i = 0; i < 1000; i++) {
+		x2apic_write_reg(APIC_ICR, APIC_INT_ASSERT | APIC_DM_FIXED | TEST_VECTOR);
+		guest_vmcall();
+	}
+	cycles = total_cycles() - cycles;
+	tsc = rdtsc() - tsc;
+
+	__GUEST_ASSERT(cycles < tsc, "%lu cycles of %lu", cycles, tsc);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_cycles, less_than_time, guest_less_than_time)
+{
+	run_to_done(vcpu);
+}
+
+/* What a device does in userspace is not handling the exit. */
+static void guest_userspace(void)
+{
+	u64 tsc, cycles;
+
+	tsc = rdtsc();
+	cycles = cycles_of(EXIT_REASON_IO_INSTRUCTION);
+	GUEST_SYNC(STAGE_SLEEP);
+	cycles = cycles_of(EXIT_REASON_IO_INSTRUCTION) - cycles;
+	tsc = rdtsc() - tsc;
+
+	__GUEST_ASSERT(cycles && cycles < tsc / 4, "%lu cycles of %lu", cycles, tsc);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_cycles, not_in_userspace, guest_userspace)
+{
+	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_SYNC);
+	usleep(50000);
+	run_to_done(vcpu);
+}
+
+static void guest_irq_handler(struct ex_regs *regs)
+{
+	x2apic_write_reg(APIC_EOI, 0);
+}
+
+/* Nor is being halted, here until a timer fires. */
+static void guest_halted(void)
+{
+	u64 tsc, cycles;
+
+	x2apic_enable();
+	x2apic_write_reg(APIC_TDCR, 0xb);
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_ONESHOT | TEST_VECTOR);
+
+	tsc = rdtsc();
+	cycles = cycles_of(EXIT_REASON_HLT);
+	/* APIC bus cycles are nanoseconds in KVM. */
+	x2apic_write_reg(APIC_TMICT, 50000000);
+	asm volatile("sti; hlt; cli" : : : "memory");
+	cycles = cycles_of(EXIT_REASON_HLT) - cycles;
+	tsc = rdtsc() - tsc;
+
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_HLT), 1);
+	__GUEST_ASSERT(cycles && cycles < tsc / 4, "%lu cycles of %lu", cycles, tsc);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_cycles, not_halted, guest_halted)
+{
+	vm_install_exception_handler(vcpu->vm, TEST_VECTOR, guest_irq_handler);
+	run_to_done(vcpu);
+}
+
+/*
+ * Total = sum over the reasons, exits and cycles. The guest's reading is the very
+ * next exit after the host has read the statistics, unless an interrupt of the
+ * host's comes first: then once more.
+ */
+static u64 guest_exits, guest_cycles;
+
+static void guest_total(void)
+{
+	struct leaf r;
+
+	for (;;) {
+		r = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, ~0u);
+		guest_exits = make_u64(r.edx, r.eax);
+		guest_cycles = make_u64(r.ebx, r.ecx);
+		GUEST_SYNC(STAGE_SNAPSHOT);
+	}
+}
+
+KVM_ONE_VCPU_TEST(exitstats_cycles, total_is_sum, guest_total)
+{
+	struct stats stats;
+	int i;
+
+	run_guest(vcpu);
+	for (i = 0; i < 100; i++) {
+		read_stats(vcpu, &stats);
+		run_guest(vcpu);
+		sync_global_from_guest(vcpu->vm, guest_exits);
+		sync_global_from_guest(vcpu->vm, guest_cycles);
+		TEST_ASSERT(guest_exits >= stats.exits, "total %lu, before it %lu",
+			    guest_exits, stats.exits);
+		if (guest_exits == stats.exits)
+			break;
+	}
+	TEST_ASSERT_EQ(guest_exits, sum_slots(stats.exits_by_reason));
+	TEST_ASSERT_EQ(guest_cycles, sum_slots(stats.cycles_by_reason));
+	assert_stats(vcpu);
+}
+
+int main(int argc, char *argv[])
+{
+	require_exitstats();
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: exits that KVM handles in its fastpath, most of which never get
+ * as far as handle_exit(), are counted once like all others, and so are those
+ * that the fastpath looks at and leaves alone.
+ */
+#include <signal.h>
+#include <sys/time.h>
+
+#include "apic.h"
+#include "exitstats_bare.h"
+
+#define TEST_VECTOR	0x40
+
+/* Well beyond what an exit takes, and well below a tick of the host's. */
+#define TIMER_DELAY	200000
+
+KVM_ONE_VCPU_TEST_SUITE(exitstats_fastpath);
+
+/* A fixed interrupt for APIC ID 0, which is this vCPU; pending while IF is 0. */
+static inline void write_icr(void)
+{
+	wrmsr(APIC_BASE_MSR + (APIC_ICR >> 4), APIC_INT_ASSERT | APIC_DM_FIXED | TEST_VECTOR);
+}
+
+static void guest_icr(void)
+{
+	u64 cycles;
+
+	x2apic_enable();
+	cycles = cycles_of(EXIT_REASON_MSR_WRITE);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_WRITE, 20, write_icr()), 20);
+	GUEST_ASSERT(cycles_of(EXIT_REASON_MSR_WRITE) > cycles);
+
+	/* A shorthand is not for the fastpath. */
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_WRITE, 20,
+				     x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | TEST_VECTOR)), 20);
+	GUEST_DONE();
+}
+
+TEST_F(exitstats_fastpath, x2apic_icr)
+{
+	if (get_kvm_intel_param_bool("enable_apicv"))
+		SKIP(return, "enable_apicv=Y: writing the ICR need not exit");
+
+	vcpu_arch_set_entry_point(self->vcpu, guest_icr);
+	run_to_done(self->vcpu);
+}
+
+static void timer_init(void)
+{
+	x2apic_enable();
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | TEST_VECTOR);
+}
+
+static void guest_tsc_deadline(void)
+{
+	u64 cycles;
+
+	timer_init();
+	cycles = cycles_of(EXIT_REASON_MSR_WRITE);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_WRITE, 20,
+				     wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + (1ull << 40))), 20);
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_WRITE, 20,
+				     wrmsr(MSR_IA32_TSC_DEADLINE, 0)), 20);
+	GUEST_ASSERT(cycles_of(EXIT_REASON_MSR_WRITE) > cycles);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_fastpath, tsc_deadline, guest_tsc_deadline)
+{
+	vcpu_set_cpuid_feature(vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
+	run_to_done(vcpu);
+}
+
+static volatile int guest_irqs;
+
+static void guest_irq_handler(struct ex_regs *regs)
+{
+	guest_irqs++;
+	x2apic_write_reg(APIC_EOI, 0);
+}
+
+/* The timer fires while the guest runs: by the preemption timer, if KVM uses it. */
+static void guest_preemption_timer(void)
+{
+	u64 exits;
+	int i;
+
+	timer_init();
+	asm volatile("sti");
+	exits = exits_of(EXIT_REASON_PREEMPTION_TIMER);
+	for (i = 0; i < 20; i++) {
+		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + TIMER_DELAY);
+		while (guest_irqs == i)
+			cpu_relax();
+	}
+	exits = exits_of(EXIT_REASON_PREEMPTION_TIMER) - exits;
+	asm volatile("cli");
+
+	/* More only if KVM forces an immediate exit with it. */
+	__GUEST_ASSERT(exits >= 20, "%lu exits for 20 timers", exits);
+	GUEST_ASSERT(cycles_of(EXIT_REASON_PREEMPTION_TIMER));
+	GUEST_DONE();
+}
+
+TEST_F(exitstats_fastpath, preemption_timer)
+{
+	if (!get_kvm_intel_param_bool("preemption_timer"))
+		SKIP(return, "preemption_timer=N");
+
+	vcpu_set_cpuid_feature(self->vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
+	vm_install_exception_handler(self->vcpu->vm, TEST_VECTOR, guest_irq_handler);
+	vcpu_arch_set_entry_point(self->vcpu, guest_preemption_timer);
+	run_to_done(self->vcpu);
+}
+
+/* HLT with an interrupt pending goes on at once, without one it blocks. */
+static void guest_hlt(void)
+{
+	timer_init();
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_HLT, 20, ({
+		write_icr();
+		asm volatile("sti; hlt; cli" : : : "memory");
+	})), 20);
+	GUEST_ASSERT_EQ(guest_irqs, 20);
+
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_HLT, 20, ({
+		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + TIMER_DELAY);
+		asm volatile("sti; hlt; cli" : : : "memory");
+	})), 20);
+	GUEST_ASSERT_EQ(guest_irqs, 40);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_fastpath, hlt, guest_hlt)
+{
+	vcpu_set_cpuid_feature(vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
+	vm_install_exception_handler(vcpu->vm, TEST_VECTOR, guest_irq_handler);
+	run_to_done(vcpu);
+}
+
+/* Without a local APIC in KVM, HLT is for userspace. */
+TEST(hlt_to_userspace)
+{
+	static const u8 code[] = { 0xf4, 0xeb, 0xfd };	/* 1: hlt; jmp 1b */
+	struct kvm_vm *vm = bare_vm();
+	struct kvm_vcpu *vcpu = bare_vcpu(vm, 0, BARE_KERNEL);
+	struct stats stats;
+	int i;
+
+	bare_load(vm, BARE_CODE, code, sizeof(code));
+	for (i = 1; i <= 20; i++) {
+		vcpu_run(vcpu);
+		TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_HLT);
+		read_stats(vcpu, &stats);
+		TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_HLT], i);
+	}
+	assert_stats(vcpu);
+	kvm_vm_free(vm);
+}
+
+#define NR_FAST_EXITS	20000
+
+static void guest_many_fast_exits(void)
+{
+	timer_init();
+	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_MSR_WRITE, NR_FAST_EXITS,
+				     wrmsr(MSR_IA32_TSC_DEADLINE, 0)), NR_FAST_EXITS);
+	GUEST_DONE();
+}
+
+static void on_signal(int sig)
+{
+}
+
+/*
+ * A signal takes the vCPU out of the loop around vcpu_run() after exits that the
+ * fastpath has finished: handle_exit() runs for these all the same.
+ */
+KVM_ONE_VCPU_TEST(exitstats_fastpath, signals, guest_many_fast_exits)
+{
+	struct itimerval every_ms = { { 0, 1000 }, { 0, 1000 } }, never = {};
+	struct sigaction action = { .sa_handler = on_signal };
+	int interrupted = 0;
+
+	vcpu_set_cpuid_feature(vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &every_ms, NULL);
+	while (__vcpu_run(vcpu)) {
+		TEST_ASSERT(errno == EINTR, "KVM_RUN: %s", strerror(errno));
+		interrupted++;
+	}
+	setitimer(ITIMER_REAL, &never, NULL);
+
+	TEST_ASSERT(interrupted, "no signal came in time");
+	TEST_ASSERT_EQ(get_ucall(vcpu, NULL), UCALL_DONE);
+	assert_stats(vcpu);
+}
+
+/* immediate_exit leaves KVM_RUN before the guest is entered: no exit. */
+KVM_ONE_VCPU_TEST(exitstats_fastpath, immediate_exit, guest_many_fast_exits)
+{
+	struct stats before, after;
+	int i;
+
+	vcpu_set_cpuid_feature(vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
+	run_to_done(vcpu);
+
+	read_stats(vcpu, &before);
+	for (i = 0; i < 20; i++)
+		vcpu_run_complete_io(vcpu);
+	read_stats(vcpu, &after);
+	TEST_ASSERT(!memcmp(&before, &after, sizeof(before)),
+		    "%lu exits became %lu", before.exits, after.exits);
+}
+
+int main(int argc, char *argv[])
+{
+	require_exitstats();
+	return test_harness_run(argc, argv);
+}
