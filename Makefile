@@ -34,9 +34,14 @@ run: lab $(B)/exitstats
 	for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); $(call plan, file ept$$ept.csv); \
 		$(call plan, guest); $(call plan, file); \
+		$(call plan, send /tmp/guest.log guest-ept$$ept.log); \
 	done > plan
 	@$(call lab-run, run)
-	@mkdir -p $(OUT)/run
+	@rm -rf $(OUT)/run && mkdir -p $(OUT)/run && cd $(B)/run/run && \
+	awk -f $(LAB)/join.awk ept1.csv ept0.csv > $(OUT)/run/exits.csv && \
+	cp console.log guest-ept1.log guest-ept0.log $(OUT)/run && cd $(OUT)/run && \
+	gnuplot -e "in='exits.csv'; out='exits.svg'" $(LAB)/exits.gp && \
+	awk -v bars=$$([ -t 1 ] && echo 1) -f $(LAB)/table.awk exits.csv
 
 #: make test                         all tests for one kernel
 .PHONY: test

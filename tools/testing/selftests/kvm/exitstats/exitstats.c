@@ -1397,7 +1397,7 @@ static bool keys;		/* standard input is a terminal that sends keys at once */
 
 static void leave_screen(void)
 {
-	static const char text[] = "\033[?25h\033[?1049l";
+	static const char text[] = "\033[?7h\033[?25h\033[?1049l";
 
 	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
 		return;
@@ -1406,7 +1406,10 @@ static void leave_screen(void)
 	keys = false;
 }
 
-/* Alternate screen, no cursor, keys without echo; Ctrl-Z would leave it like that. */
+/*
+ * Alternate screen, no cursor, no wrapping of lines, keys without echo. Ctrl-Z
+ * would leave it like that.
+ */
 static void enter_screen(void)
 {
 	struct termios t;
@@ -1418,7 +1421,7 @@ static void enter_screen(void)
 		keys = !tcsetattr(STDIN_FILENO, TCSANOW, &t);
 	}
 	atexit(leave_screen);
-	fputs("\033[?1049h\033[?25l", stdout);
+	fputs("\033[?1049h\033[?25l\033[?7l", stdout);
 }
 
 static void draw(const struct stats *s, const char *title)
@@ -1426,17 +1429,17 @@ static void draw(const struct stats *s, const char *title)
 	size_t len;
 	char *text, *line, *end;
 	FILE *mem = need(open_memstream(&text, &len));
+	int others = 10;		/* lines that are not rows */
 
 	measure_terminal(STDOUT_FILENO);
-	fprintf(mem, "%s; order: c cycles, e exits, a average, r reason; q quits", title);
-	fputc('\n', mem);
-	print_text(mem, s, "", term_height > 9 ? term_height - 8 : 1);
+	print_text(mem, s, title, term_height > others ? term_height - others : 1);
+	fputs("\norder: c cycles, e exits, a average, r reason; q quits\n", mem);
 	fclose(mem);
 
-	/* Each line over what stood there, no longer than the screen is wide. */
+	/* Each line over what stood there; the last one must not scroll the screen. */
 	fputs("\033[H", stdout);
 	for (line = need(text); (end = strchr(line, '\n')); line = end + 1)
-		printf("%.*s\033[K\r\n", (int)(end - line), line);
+		printf("%.*s\033[K%s", (int)(end - line), line, end[1] ? "\r\n" : "");
 	fputs("\033[J", stdout);
 	flush(stdout);
 	free(text);
@@ -1602,6 +1605,8 @@ static int interval_mode(void)
 
 	if (opt.watch)
 		leave_screen();
+	else if (term_width)
+		putchar('\n');	/* after the terminal's ^C */
 	if (opt.format == TABLE)
 		print_sum(&sum, &course);
 	if (opt.output)

@@ -12,6 +12,7 @@
 #define BARE_SMM_CODE	0x38000		/* GPA where SMM starts after reset */
 #define BARE_PAGES	0x40
 #define BARE_PORT	0x80
+#define BARE_IOPL_3	0x3000		/* in RFLAGS */
 #define BARE_TSS	0xfffbd000	/* for real mode in VM86 */
 
 enum bare_mode {
@@ -84,7 +85,7 @@ static inline void bare_set_mode(struct kvm_vcpu *vcpu, enum bare_mode mode)
 		sregs.ss = sregs.ds;
 		regs.rip = BARE_CODE;
 		if (mode == BARE_USER)
-			regs.rflags |= X86_EFLAGS_IOPL;
+			regs.rflags |= BARE_IOPL_3;
 	}
 
 	vcpu_sregs_set(vcpu, &sregs);

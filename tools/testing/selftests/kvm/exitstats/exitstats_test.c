@@ -21,10 +21,16 @@
 /* What one page table maps, so that touching the first page warms it up. */
 #define TEST_PAGES	64
 
-/* What KVM must intercept depends on it. In the guest by sync_global_to_guest(). */
+KVM_ONE_VCPU_TEST_SUITE(exitstats);
+
+/* What KVM must intercept depends on it. */
 static bool ept;
 
-KVM_ONE_VCPU_TEST_SUITE(exitstats);
+static void run_ept_case(struct kvm_vcpu *vcpu)
+{
+	sync_global_to_guest(vcpu->vm, ept);
+	run_to_done(vcpu);
+}
 
 static void guest_cpuid(void)
 {
@@ -200,7 +206,7 @@ static void guest_invlpg(void)
 
 KVM_ONE_VCPU_TEST(exitstats, invlpg, guest_invlpg)
 {
-	run_to_done(vcpu);
+	run_ept_case(vcpu);
 }
 
 static void guest_mov_cr3(void)
@@ -215,7 +221,7 @@ static void guest_mov_cr3(void)
 
 KVM_ONE_VCPU_TEST(exitstats, mov_cr3, guest_mov_cr3)
 {
-	run_to_done(vcpu);
+	run_ept_case(vcpu);
 }
 
 /* The first write to a page: an EPT violation, or without EPT a page fault. */
@@ -249,7 +255,7 @@ KVM_ONE_VCPU_TEST(exitstats, touch_pages, guest_touch_pages)
 {
 	vm_userspace_mem_region_add(vcpu->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, TEST_PAGES, 0);
 	virt_map(vcpu->vm, TEST_MEMORY, TEST_MEMORY, TEST_PAGES);
-	run_to_done(vcpu);
+	run_ept_case(vcpu);
 }
 
 /* Where there is no memory: EPT misconfigurations once KVM knows that. */
@@ -272,7 +278,7 @@ static void guest_mmio(void)
 KVM_ONE_VCPU_TEST(exitstats, mmio, guest_mmio)
 {
 	virt_map(vcpu->vm, TEST_MMIO, TEST_MMIO, 1);
-	run_to_done(vcpu);
+	run_ept_case(vcpu);
 }
 
 /* A fault that the guest can handle nowhere: a triple fault, the last exit. */
@@ -298,5 +304,6 @@ KVM_ONE_VCPU_TEST(exitstats, triple_fault, guest_triple_fault)
 int main(int argc, char *argv[])
 {
 	require_exitstats();
+	ept = get_kvm_intel_param_bool("ept");
 	return test_harness_run(argc, argv);
 }

@@ -11,6 +11,7 @@
  *	run PROGRAM [ARG ...]		run a program
  *	guest [QEMU-OPTION ...]		run the guest, whose /plan goes on from there
  *	file [NAME]			what is printed from here on goes into NAME
+ *	send FILE NAME			what is in FILE goes into NAME
  *	trace on|off			trigger on kvm:kvm_exit: count by exit_reason
  *
  * The first command that fails decides the exit status; the others run. Every
@@ -370,6 +371,24 @@ static int trace(const char *what)
 	return 0;
 }
 
+static int send_file(const char *path, const char *name)
+{
+	static char buf[STREAM_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0) {
+		print(STREAM_ERR, "lab: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	print(STREAM_FILE, "%s", name);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		message(STREAM_OUT, buf, n);
+	print(STREAM_FILE, "");
+	close(fd);
+	return 0;
+}
+
 static int command(char **argv)
 {
 	char *name = argv[0];
@@ -388,8 +407,16 @@ static int command(char **argv)
 		print(STREAM_FILE, "%s", argv[1] ?: "");
 		return 0;
 	}
+	if (!strcmp(name, "send") && argv[1] && argv[2])
+		return send_file(argv[1], argv[2]);
 	print(STREAM_ERR, "lab: /plan: unknown command %s\n", name);
 	return 1;
+}
+
+/* What takes no time is no progress. */
+static bool quiet_command(const char *name)
+{
+	return !strcmp(name, "file") || !strcmp(name, "send");
 }
 
 static int follow_plan(void)
@@ -414,7 +441,8 @@ static int follow_plan(void)
 		if (!argc)
 			continue;
 		argv[argc] = NULL;
-		print(STREAM_STEP, "%s%s%s", argv[0], argv[1] ? " " : "", argv[1] ?: "");
+		if (!quiet_command(argv[0]))
+			print(STREAM_STEP, "%s%s%s", argv[0], argv[1] ? " " : "", argv[1] ?: "");
 		r = command(argv);
 		status = status ?: r;
 		argc = 0;

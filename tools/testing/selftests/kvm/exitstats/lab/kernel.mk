@@ -4,7 +4,7 @@
 
 # What Debian 12 needs beyond make; PACKAGES+= adds one. The source comes last.
 PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsync patch kmod \
-	    ccache bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86
+	    ccache gnuplot-nox bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86
 ifneq ($(wildcard $(ROOT)/patches/$(KERNEL)),)
 PACKAGES += linux-source-$(KERNEL)
 endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: exits of a nested guest. KVM sees them first, and counts them
+ * for the VM that is there for it, whatever L1 then makes of them.
+ */
+#include "apic.h"
+#include "exitstats_util.h"
+
+#define NR_EXITS	20
+#define TEST_VECTOR	0x40
+
+KVM_ONE_VCPU_TEST_SUITE(exitstats_nested);
+
+/* No loop: framework and L1 keep none of L2's registers. */
+static void l2_cpuid(void)
+{
+	asm volatile(".rept %c0; cpuid; .endr; vmcall" : : "i"(NR_EXITS));
+}
+
+static void l1_init(struct vmx_pages *vmx, void *l2_code)
+{
+	static u64 l2_stack[64];
+
+	GUEST_ASSERT(prepare_for_vmx_operation(vmx));
+	GUEST_ASSERT(load_vmcs(vmx));
+	prepare_vmcs(vmx, l2_code, &l2_stack[ARRAY_SIZE(l2_stack)]);
+}
+
+static void l1_cpuid(struct vmx_pages *vmx)
+{
+	u64 cpuid, vmcall, vmlaunch_, vmresume_;
+	int i;
+
+	l1_init(vmx, l2_cpuid);
+	vmcall = exits_of(EXIT_REASON_VMCALL);
+	vmlaunch_ = exits_of(EXIT_REASON_VMLAUNCH);
+	vmresume_ = exits_of(EXIT_REASON_VMRESUME);
+	cpuid = exits_of(EXIT_REASON_CPUID);
+
+	GUEST_ASSERT(!vmlaunch());
+	for (i = 0; i < NR_EXITS; i++) {
+		GUEST_ASSERT_EQ(vmreadz(VM_EXIT_REASON), EXIT_REASON_CPUID);
+		vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
+		GUEST_ASSERT(!vmresume());
+	}
+	GUEST_ASSERT_EQ(vmreadz(VM_EXIT_REASON), EXIT_REASON_VMCALL);
+
+	/* Those of L2, and the reading before. */
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_CPUID) - cpuid, NR_EXITS + 1);
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_VMCALL) - vmcall, 1);
+	/* Those of L1, which enter L2. */
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_VMLAUNCH) - vmlaunch_, 1);
+	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_VMRESUME) - vmresume_, NR_EXITS);
+	GUEST_DONE();
+}
+
+/*
+ * L1 has an interrupt pending that takes it out of L2 at once. KVM must enter L2
+ * all the same, and has the preemption timer take it out again: an exit that the
+ * fastpath handles, EXIT_HANDLED, and one that L1 sees but the CPU did not make.
+ */
+static void l1_forced_exit(struct vmx_pages *vmx)
+{
+	u64 timer, interrupts;
+
+	x2apic_enable();
+	l1_init(vmx, l2_cpuid);
+	vmwrite(PIN_BASED_VM_EXEC_CONTROL,
+		vmreadz(PIN_BASED_VM_EXEC_CONTROL) | PIN_BASED_EXT_INTR_MASK);
+
+	asm volatile("cli");
+	x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT | TEST_VECTOR);
+
+	timer = exits_of(EXIT_REASON_PREEMPTION_TIMER);
+	interrupts = exits_of(EXIT_REASON_EXTERNAL_INTERRUPT);
+	GUEST_ASSERT(!vmlaunch());
+	GUEST_ASSERT_EQ(vmreadz(VM_EXIT_REASON), EXIT_REASON_EXTERNAL_INTERRUPT);
+	interrupts = exits_of(EXIT_REASON_EXTERNAL_INTERRUPT) - interrupts;
+	timer = exits_of(EXIT_REASON_PREEMPTION_TIMER) - timer;
+
+	/* Unless an interrupt of the host's was as good. */
+	__GUEST_ASSERT(timer == 1 || (!timer && interrupts),
+		       "%lu timer exits, %lu interrupts", timer, interrupts);
+	GUEST_DONE();
+}
+
+static void run_l1(struct kvm_vcpu *vcpu, void *l1_code)
+{
+	vm_vaddr_t vmx;
+
+	vcpu_alloc_vmx(vcpu->vm, &vmx);
+	vcpu_arch_set_entry_point(vcpu, l1_code);
+	vcpu_args_set(vcpu, 1, vmx);
+	run_to_done(vcpu);
+}
+
+TEST_F(exitstats_nested, l2_exits)
+{
+	if (!kvm_cpu_has(X86_FEATURE_VMX))
+		SKIP(return, "nested=N");
+
+	run_l1(self->vcpu, l1_cpuid);
+}
+
+TEST_F(exitstats_nested, forced_immediate_exit)
+{
+	if (!kvm_cpu_has(X86_FEATURE_VMX))
+		SKIP(return, "nested=N");
+	if (!get_kvm_intel_param_bool("preemption_timer"))
+		SKIP(return, "preemption_timer=N");
+
+	run_l1(self->vcpu, l1_forced_exit);
+}
+
+int main(int argc, char *argv[])
+{
+	require_exitstats();
+	return test_harness_run(argc, argv);
+}

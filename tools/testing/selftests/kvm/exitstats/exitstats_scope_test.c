@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: whose exits a guest reads: those of all vCPUs of its VM, and of
+ * no other VM.
+ *
+ * INVD is the reason to look at: it always exits, and nothing else here does it.
+ */
+#include <pthread.h>
+
+#include "exitstats_util.h"
+
+#define NR_VCPUS	4
+#define NR_EXITS	2000
+
+static void guest_invd(void)
+{
+	int i;
+
+	for (i = 0; i < NR_EXITS; i++)
+		asm volatile("invd");
+	GUEST_DONE();
+}
+
+static u64 guest_exits, guest_cycles;
+
+/* Report the INVD exits of the VM at each GUEST_SYNC(). */
+static void guest_reader(void)
+{
+	for (;;) {
+		guest_exits = exits_of(EXIT_REASON_INVD);
+		guest_cycles = cycles_of(EXIT_REASON_INVD);
+		GUEST_SYNC(0);
+	}
+}
+
+static u64 read_exits(struct kvm_vcpu *reader)
+{
+	TEST_ASSERT_EQ(run_guest(reader), UCALL_SYNC);
+	sync_global_from_guest(reader->vm, guest_exits);
+	sync_global_from_guest(reader->vm, guest_cycles);
+	return guest_exits;
+}
+
+/* Read on, until they all are in, exits and cycles of the other vCPUs. */
+static u64 guest_nr_exits;
+
+static void guest_watch(void)
+{
+	u64 exits, cycles, total, last_exits = 0, last_cycles = 0, last_total = 0;
+
+	do {
+		exits = exits_of(EXIT_REASON_INVD);
+		cycles = cycles_of(EXIT_REASON_INVD);
+		total = total_exits();
+		GUEST_ASSERT(exits >= last_exits && cycles >= last_cycles);
+		/* New exits have come with cycles, the two readings are exits. */
+		GUEST_ASSERT(exits == last_exits || cycles > last_cycles);
+		GUEST_ASSERT(total >= last_total + 3 || !last_total);
+		GUEST_ASSERT(total >= exits);
+		last_exits = exits;
+		last_cycles = cycles;
+		last_total = total;
+	} while (exits < guest_nr_exits);
+
+	GUEST_ASSERT_EQ(exits, guest_nr_exits);
+	GUEST_DONE();
+}
+
+static void *run_thread(void *vcpu)
+{
+	run_to_done(vcpu);
+	return NULL;
+}
+
+TEST(reads_all_vcpus)
+{
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_invd, vcpus);
+	struct kvm_vcpu *reader = vcpus[0];
+	int i;
+
+	vcpu_arch_set_entry_point(reader, guest_reader);
+	TEST_ASSERT_EQ(read_exits(reader), 0);
+	for (i = 1; i < NR_VCPUS; i++) {
+		run_to_done(vcpus[i]);
+		TEST_ASSERT_EQ(read_exits(reader), i * NR_EXITS);
+	}
+	assert_stats(reader);
+	kvm_vm_free(vm);
+}
+
+TEST(reads_vcpus_while_they_run)
+{
+	pthread_t threads[NR_VCPUS];
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_invd, vcpus);
+	int i;
+
+	vcpu_arch_set_entry_point(vcpus[0], guest_watch);
+	guest_nr_exits = (NR_VCPUS - 1) * NR_EXITS;
+	sync_global_to_guest(vm, guest_nr_exits);
+
+	for (i = 0; i < NR_VCPUS; i++)
+		pthread_create(&threads[i], NULL, run_thread, vcpus[i]);
+	for (i = 0; i < NR_VCPUS; i++)
+		pthread_join(threads[i], NULL);
+	kvm_vm_free(vm);
+}
+
+TEST(reads_later_vcpus)
+{
+	struct kvm_vm *vm = vm_create(2);
+	struct kvm_vcpu *reader = vm_vcpu_add(vm, 0, guest_reader), *later;
+	u64 cycles;
+
+	TEST_ASSERT_EQ(read_exits(reader), 0);
+	TEST_ASSERT_EQ(guest_cycles, 0);
+
+	later = vm_vcpu_add(vm, 1, guest_invd);
+	TEST_ASSERT_EQ(read_exits(reader), 0);
+
+	run_to_done(later);
+	TEST_ASSERT_EQ(read_exits(reader), NR_EXITS);
+	cycles = guest_cycles;
+	TEST_ASSERT(cycles, "%d exits without cycles", NR_EXITS);
+	TEST_ASSERT_EQ(read_exits(reader), NR_EXITS);
+	TEST_ASSERT_EQ(guest_cycles, cycles);
+	kvm_vm_free(vm);
+}
+
+TEST(reads_no_other_vm)
+{
+	struct kvm_vcpu *vcpu, *reader;
+	struct kvm_vm *vm, *other, *later;
+
+	vm = vm_create_with_one_vcpu(&reader, guest_reader);
+	TEST_ASSERT_EQ(read_exits(reader), 0);
+
+	other = vm_create_with_one_vcpu(&vcpu, guest_invd);
+	run_to_done(vcpu);
+	TEST_ASSERT_EQ(read_exits(reader), 0);
+	TEST_ASSERT_EQ(guest_cycles, 0);
+	kvm_vm_free(other);
+	TEST_ASSERT_EQ(read_exits(reader), 0);
+
+	/* Nor what a VM has left behind. */
+	later = vm_create_with_one_vcpu(&vcpu, guest_reader);
+	TEST_ASSERT_EQ(read_exits(vcpu), 0);
+	kvm_vm_free(later);
+	kvm_vm_free(vm);
+}
+
+static volatile bool stop;
+
+static void *read_thread(void *reader)
+{
+	while (!stop)
+		TEST_ASSERT_EQ(read_exits(reader), 0);
+	return NULL;
+}
+
+TEST(reads_no_other_vm_while_it_runs)
+{
+	struct kvm_vcpu *vcpu, *reader;
+	struct kvm_vm *vm = vm_create_with_one_vcpu(&reader, guest_reader);
+	struct kvm_vm *other = vm_create_with_one_vcpu(&vcpu, guest_invd);
+	struct stats stats;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, read_thread, reader);
+	run_to_done(vcpu);
+	stop = true;
+	pthread_join(thread, NULL);
+
+	assert_stats(reader);
+	read_stats(vcpu, &stats);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVD], NR_EXITS);
+	kvm_vm_free(other);
+	kvm_vm_free(vm);
+}
+
+int main(int argc, char *argv[])
+{
+	require_exitstats();
+	return test_harness_run(argc, argv);
+}
