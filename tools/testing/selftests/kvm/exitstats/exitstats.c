@@ -13,9 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <langinfo.h>
 #include <limits.h>
-#include <locale.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -593,12 +591,27 @@ static void put_share(struct line *l, int column, unsigned long long n, unsigned
 	put(l, column, "%.1f%%", of ? 100.0 * n / of : 0);
 }
 
+/* From the environment, for a static program may have no locales. */
+static bool is_utf8(void)
+{
+	static const char *const variable[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+	const char *value;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(variable); i++) {
+		value = getenv(variable[i]);
+		if (value && *value)
+			return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+	}
+	return false;
+}
+
 /* Eighths of a character where the terminal knows them. */
 static const char *bar_text(double share, int width)
 {
 	static const char *const part[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
 	static char text[BAR_MAX * 3 + 4];
-	bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	bool utf8 = is_utf8();
 	int eighths = share > 0 && share <= 1 ? share * width * 8 + 0.5 : 0;
 	int full = utf8 ? eighths / 8 : (eighths + 4) / 8;
 	char *p = text;
@@ -1862,7 +1875,6 @@ int main(int argc, char **argv)
 {
 	int status;
 
-	setlocale(LC_CTYPE, "");
 	parse_args(argc, argv);
 	check_args();
 	pin();

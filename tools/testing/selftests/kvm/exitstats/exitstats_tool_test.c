@@ -15,8 +15,7 @@
 #include "exitstats.c"
 #undef main
 
-#include <elf.h>
-#include <stddef.h>
+#include <linux/elf.h>
 #include <sys/mount.h>
 
 #define OUT_MAX		(256 * 1024)
@@ -178,59 +177,54 @@ static void execute_cpuids(int n)
 }
 
 /*
- * A program that executes CPUID as often as tiny_count says, and no other CPUID:
- * it has no C library, whose start-up code asks for the features of the CPU.
+ * A program that executes CPUID so many times and no other CPUID: it has no C
+ * library, whose start-up code asks for the features of the CPU.
  */
-__asm__(".pushsection .rodata\n"
-	"tiny_start:\n"
-	"	mov tiny_count(%rip), %r8d\n"
-	"	test %r8d, %r8d\n"
-	"	jz 2f\n"
-	"1:	xor %eax, %eax\n"
-	"	cpuid\n"
-	"	dec %r8d\n"
-	"	jnz 1b\n"
-	"2:	mov $60, %eax\n"	/* exit(0) */
-	"	xor %edi, %edi\n"
-	"	syscall\n"
-	"	.balign 4\n"
-	"tiny_count:\n"
-	"	.long 0\n"
-	"tiny_end:\n"
-	".popsection\n");
-extern const char tiny_start[], tiny_count[], tiny_end[];
+static const unsigned char tiny[] = {
+	0x41, 0xb8, 0, 0, 0, 0,		/*	mov $cpuids, %r8d */
+	0x41, 0xff, 0xc8,		/* 1:	dec %r8d */
+	0x78, 0x06,			/*	js 2f */
+	0x31, 0xc0,			/*	xor %eax, %eax */
+	0x0f, 0xa2,			/*	cpuid */
+	0xeb, 0xf5,			/*	jmp 1b */
+	0xb8, 60, 0, 0, 0,		/* 2:	mov $__NR_exit, %eax */
+	0x31, 0xff,			/*	xor %edi, %edi */
+	0x0f, 0x05,			/*	syscall */
+};
+
+#define TINY_CPUIDS	2		/* where in it the number stands */
+#define TINY_ADDRESS	0x400000
 
 static void write_tiny(const char *path, unsigned int cpuids)
 {
 	struct {
-		Elf64_Ehdr ehdr;
-		Elf64_Phdr phdr;
-		char code[256];
+		struct elf64_hdr header;
+		struct elf64_phdr segment;
+		unsigned char code[sizeof(tiny)];
 	} file = {
-		.ehdr = {
-			.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-				     EV_CURRENT },
+		.header = {
+			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
 			.e_type = ET_EXEC,
 			.e_machine = EM_X86_64,
 			.e_version = EV_CURRENT,
-			.e_entry = 0x400000 + sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr),
-			.e_phoff = sizeof(Elf64_Ehdr),
-			.e_ehsize = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_entry = TINY_ADDRESS + sizeof(file.header) + sizeof(file.segment),
+			.e_phoff = sizeof(file.header),
+			.e_ehsize = sizeof(file.header),
+			.e_phentsize = sizeof(file.segment),
 			.e_phnum = 1,
 		},
-		.phdr = {
+		.segment = {
 			.p_type = PT_LOAD,
 			.p_flags = PF_R | PF_X,
-			.p_vaddr = 0x400000,
+			.p_vaddr = TINY_ADDRESS,
 			.p_filesz = sizeof(file),
 			.p_memsz = sizeof(file),
 			.p_align = 0x1000,
 		},
 	};
 
-	memcpy(file.code, tiny_start, tiny_end - tiny_start);
-	memcpy(file.code + (tiny_count - tiny_start), &cpuids, sizeof(cpuids));
+	memcpy(file.code, tiny, sizeof(tiny));
+	memcpy(file.code + TINY_CPUIDS, &cpuids, sizeof(cpuids));
 	write_text(path, (char *)&file, sizeof(file));
 	chmod(path, 0755);
 }
@@ -459,6 +453,8 @@ static void test_json(void)
 
 static void test_openmetrics(void)
 {
+	static const char sample[] =
+		"kvm_exitstats_%7[a-z]_total{reason=\"%7[^\"]\",name=\"%31[^\"]\"} %llu";
 	char *next = ran.out, *line;
 	int samples = 0;
 
@@ -475,8 +471,7 @@ static void test_openmetrics(void)
 
 		if (!*line || *line == '#')
 			continue;
-		EXPECT(sscanf(line, "kvm_exitstats_%7[a-z]_total{reason=\"%7[^\"]\",name=\"%31[^\"]\"} %llu",
-			      metric, reason, name, &n) == 4);
+		EXPECT(sscanf(line, sample, metric, reason, name, &n) == 4);
 		samples++;
 	}
 	EXPECT(samples > 6 && samples % 2 == 0);
@@ -679,7 +674,6 @@ static void test_watch(void)
 	int master;
 	pid_t pid;
 
-	ran.out[0] = ran.err[0] = 0;
 	pid = start_on_terminal((char *[]){ tool, "-w", "-i", "0.3", NULL }, &master);
 	EXPECT(pid > 0);
 	if (pid < 0)
@@ -774,7 +768,8 @@ static void test_damaged(void)
 		EXPECT(!parse_snapshot(&s, bad, i));
 	}
 	memcpy(bad, good, len);
-	strcpy(bad + len, "\n");
+	bad[len] = '\n';
+	bad[len + 1] = 0;
 	EXPECT(!parse_snapshot(&s, bad, len + 1));
 
 	write_text("/tmp/bad", good, len - 1);
@@ -980,14 +975,15 @@ static void test_reset(void)
 
 static void test_reset_is_said(void)
 {
+	static const char said[] =
+		"title\n\nNo figures: the counters began anew, the VM was restarted or migrated.\n";
 	struct stats d = { .span = true, .reset = true, .consistent = true };
 	FILE *f;
 
 	f = fmemopen(ran.out, OUT_MAX, "w");
 	print_text(f, &d, "title", 0);
 	fclose(f);
-	EXPECT(!strcmp(ran.out, "title\n\nNo figures: the counters began anew, "
-				"the VM was restarted or migrated.\n"));
+	EXPECT(!strcmp(ran.out, said));
 	f = fmemopen(ran.out, OUT_MAX, "w");
 	print_csv(f, &d, -1);
 	fclose(f);

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fuzz the tool's reader of saved snapshots.
+ *
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I<repo>/include/uapi fuzz_snapshot.c
+ *
+ * Whatever the reader takes must survive being written and read again, and being
+ * shown. The check at the end of a snapshot would keep the fuzzer from ever
+ * getting there: each input is tried as it is, and with its check put right.
+ */
+#define main exitstats_main
+#include "exitstats.c"
+#undef main
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+static char *written(const struct stats *s, size_t *len)
+{
+	char *text;
+	FILE *mem = need(open_memstream(&text, len));
+
+	write_snapshot(mem, s);
+	fclose(mem);
+	return need(text);
+}
+
+static void show(const struct stats *s)
+{
+	static FILE *null;
+	char *names[] = { "a", "b" };
+
+	if (!null)
+		null = need(fopen("/dev/null", "w"));
+	opt.format = TABLE;
+	print_text(null, s, "title", 0);
+	print_diff(null, s, s, names);
+	opt.format = CSV;
+	print_diff(null, s, s, names);
+	opt.format = JSON;
+	print_diff(null, s, s, names);
+}
+
+static void try(const char *text, size_t len)
+{
+	struct stats s, again;
+	size_t new_len;
+	char *new;
+
+	if (!parse_snapshot(&s, text, len))
+		return;
+	new = written(&s, &new_len);
+	if (!parse_snapshot(&again, new, new_len) || memcmp(&s, &again, sizeof(s)))
+		abort();
+	free(new);
+	show(&s);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	char *text, *check;
+
+	if (size > SNAPSHOT_MAX)
+		return 0;
+	/* As the reader gets it: exactly so long, and a 0 behind it. */
+	text = need(malloc(size + 32));
+	memcpy(text, data, size);
+	text[size] = 0;
+	try(text, size);
+
+	check = strstr(text, "check ");
+	if (check)
+		size = check - text;
+	size += snprintf(text + size, 32, "check %016llx\n", hash(text, size));
+	try(text, size);
+	free(text);
+	return 0;
+}
