@@ -20,10 +20,20 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 help:
 	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
 
+.DELETE_ON_ERROR:
+
+ifneq ($(EXITSTATS_LOCKED),$(BUILD))
+# One make at a time in build/: each command runs again under a lock.
+export EXITSTATS_LOCKED = $(BUILD)
+COMMANDS := run test host guest tree
+.PHONY: $(COMMANDS)
+$(COMMANDS):
+	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
+	flock -n 9 || { echo "  waiting for the make that runs in $(BUILD)" >&2; flock 9; }; \
+	exec $(MAKE) $@
+else
 include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
-
-.DELETE_ON_ERROR:
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
 .PHONY: run
@@ -86,6 +96,8 @@ static:
 $(B)/exitstats: $(EXITSTATS)/exitstats.c $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<
+
+endif
 
 #: make clean                        remove build/ and out/
 .PHONY: clean

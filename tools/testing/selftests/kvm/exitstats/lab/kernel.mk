@@ -2,10 +2,15 @@
 #
 # The packages, the patched tree, and what is built in it.
 
+KNOWN := $(notdir $(patsubst %/,%,$(wildcard $(ROOT)/patches/*/)))
+ifeq ($(filter $(KERNEL),$(KNOWN))$(wildcard $(KERNEL)),)
+$(error KERNEL=$(KERNEL): no such tree or tarball, and not a version that patches/ has: $(KNOWN))
+endif
+
 # What Debian 12 needs beyond make; PACKAGES+= adds one. The source comes last.
 PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsync patch kmod \
 	    ccache gnuplot-nox bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86
-ifneq ($(wildcard $(ROOT)/patches/$(KERNEL)),)
+ifneq ($(filter $(KERNEL),$(KNOWN)),)
 PACKAGES += linux-source-$(KERNEL)
 endif
 
