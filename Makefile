@@ -57,11 +57,17 @@ run: lab $(B)/exitstats
 .PHONY: test
 test: lab $(B)/selftests.done
 	@$(call lab-new, test); \
-	for t in $(SELFTEST_PROGS); do echo "file /run/$${t##*/} $$t 755 0 0"; done > files; \
+	for p in $(SELFTEST_PROGS); do echo "file /run/$${p##*/} $$p 755 0 0"; done > files; \
+	for p in $(TOOL_PROGS); do echo "file /run/$${p##*/} $$p 755 0 0"; done > guest.files; \
+	echo "file /plan.absent $$PWD/absent.plan 644 0 0" >> guest.files; \
+	tool="run /run/exitstats_tool_test /run/exitstats /run/example_critical"; \
+	$(call plan, $$tool) > guest.plan; $(call plan, $$tool absent) > absent.plan; \
 	for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); \
-		for t in $(SELFTEST_PROGS); do $(call plan, run /run/$${t##*/}); done; \
-	done > plan
+		for p in $(SELFTEST_PROGS); do $(call plan, run /run/$${p##*/}); done; \
+		$(call plan, guest -smp $$((1 + ept))); \
+	done > plan; \
+	{ $(call plan, kvm ept=1 kvm.exitstats=0); $(call plan, guest PLAN=/plan.absent); } >> plan
 	@status=0; $(call lab-run, test) | tee $(B)/run/test/tap || status=$$?; \
 	awk -f $(LAB)/tap.awk $(B)/run/test/tap && [ $$status = 0 ]
 
@@ -93,7 +99,7 @@ static:
 	@! readelf -l "$(RUN)" | grep -q INTERP || \
 		{ echo "$(RUN): needs shared libraries: link it statically (cc -static)" >&2; exit 1; }
 
-$(B)/exitstats: $(EXITSTATS)/exitstats.c $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
+$(B)/exitstats: $(EXITSTATS)/exitstats.c $(EXITSTATS)/exitstats_read.h $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<
 

@@ -330,7 +330,7 @@ static void read_stats(struct stats *s)
 		s->tsc = read_tsc();
 		read_window(s, &w);
 		s->consistent = solve_window(s, &w);
-		if (s->consistent && s->row[OTHER].exits != others) {
+		if (s->consistent && s->row[OTHER].exits != others && try + 1 < MAX_TRIES) {
 			others = s->row[OTHER].exits;
 			s->consistent = false;
 			scan(s);
@@ -1159,12 +1159,10 @@ static void save(const struct stats *s)
 
 static void put_ratio(struct line *l, int column, unsigned long long a, unsigned long long b)
 {
-	if (a)
+	if (a && b)
 		put(l, column, "%.2f", (double)b / a);
-	else if (b)
-		put(l, column, "only B");
 	else
-		put(l, column, "-");
+		put(l, column, "%s", a ? "only A" : b ? "only B" : "-");
 }
 
 static void fill_pair(struct line *l, struct exitstats a, struct exitstats b)
@@ -1408,12 +1406,15 @@ struct course {
 static struct termios saved_termios;
 static bool keys;		/* standard input is a terminal that sends keys at once */
 
+/* Directly, for standard output may have failed. */
 static void leave_screen(void)
 {
 	static const char text[] = "\033[?7h\033[?25h\033[?1049l";
+	static bool left;
 
-	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
+	if (left || write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
 		return;
+	left = true;
 	if (keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
 	keys = false;

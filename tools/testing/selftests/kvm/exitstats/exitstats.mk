@@ -1,17 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The selftest of KVM exitstats, for the Makefile of the KVM selftests:
-#
-#	include exitstats/exitstats.mk
-#
+# The selftest of KVM exitstats, for the Makefile of the KVM selftests to include
 # before it puts TEST_GEN_PROGS together from TEST_GEN_PROGS_x86_64 (newer kernels:
 # TEST_GEN_PROGS_x86, in Makefile.kvm), which is where SPLIT_TESTS stands.
 
-EXITSTATS_TESTS := $(addprefix exitstats/exitstats_,test abi_test cycles_test fastpath_test \
-	invalid_state_test nested_test scope_test trace_test)
+EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test bound_test cycles_test \
+	fastpath_test invalid_state_test nested_test scope_test trace_test)
 
 TEST_GEN_PROGS_x86_64 += $(EXITSTATS_TESTS)
 TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
 
 # Static, for the lab has no shared libraries.
 $(addprefix %/,$(EXITSTATS_TESTS)): LDFLAGS += -static
+
+# Kernel code in userspace
+%/exitstats/exitstats_bound_test.o: CFLAGS += -Iexitstats/shim
+
+# The guest tool and what goes with it, which need nothing of the framework
+EXITSTATS_TOOLS := exitstats/exitstats exitstats/example_critical exitstats/exitstats_tool_test
+
+ifneq ($(filter x86%,$(ARCH_DIR)),)
+TEST_GEN_FILES += $(EXITSTATS_TOOLS)
+endif
+
+EXITSTATS_CC = $(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $< -o $@
+%/exitstats/exitstats: exitstats/exitstats.c exitstats/exitstats_read.h
+	$(EXITSTATS_CC)
+%/exitstats/example_critical: exitstats/example_critical.c exitstats/exitstats_read.h
+	$(EXITSTATS_CC)
+%/exitstats/exitstats_tool_test: exitstats/exitstats_tool_test.c exitstats/exitstats.c \
+		exitstats/exitstats_read.h
+	$(EXITSTATS_CC)

@@ -73,11 +73,11 @@ KVM_ONE_VCPU_TEST(exitstats_fastpath, tsc_deadline, guest_tsc_deadline)
 	run_to_done(vcpu);
 }
 
-static volatile int guest_irqs;
+static int guest_irqs;
 
 static void guest_irq_handler(struct ex_regs *regs)
 {
-	guest_irqs++;
+	WRITE_ONCE(guest_irqs, guest_irqs + 1);
 	x2apic_write_reg(APIC_EOI, 0);
 }
 
@@ -92,7 +92,7 @@ static void guest_preemption_timer(void)
 	exits = exits_of(EXIT_REASON_PREEMPTION_TIMER);
 	for (i = 0; i < 20; i++) {
 		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + TIMER_DELAY);
-		while (guest_irqs == i)
+		while (READ_ONCE(guest_irqs) == i)
 			cpu_relax();
 	}
 	exits = exits_of(EXIT_REASON_PREEMPTION_TIMER) - exits;
@@ -123,13 +123,13 @@ static void guest_hlt(void)
 		write_icr();
 		asm volatile("sti; hlt; cli" : : : "memory");
 	})), 20);
-	GUEST_ASSERT_EQ(guest_irqs, 20);
+	GUEST_ASSERT_EQ(READ_ONCE(guest_irqs), 20);
 
 	GUEST_ASSERT_EQ(exits_during(EXIT_REASON_HLT, 20, ({
 		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + TIMER_DELAY);
 		asm volatile("sti; hlt; cli" : : : "memory");
 	})), 20);
-	GUEST_ASSERT_EQ(guest_irqs, 40);
+	GUEST_ASSERT_EQ(READ_ONCE(guest_irqs), 40);
 	GUEST_DONE();
 }
 

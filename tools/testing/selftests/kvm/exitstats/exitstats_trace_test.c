@@ -37,15 +37,13 @@ static void guest_irq_handler(struct ex_regs *regs)
 /* Some of everything: slow, fast, in KVM, in userspace. */
 static void guest_mixture(void)
 {
-	volatile u32 *mmio = (u32 *)TEST_MMIO;
-	volatile u8 *memory = (u8 *)TEST_MEMORY;
 	int i;
 
 	x2apic_enable();
 	for (i = 0; i < TEST_PAGES; i++) {
-		memory[i * PAGE_SIZE] = 1;
-		*mmio = i;
-		asm volatile("outb %0, %1" : : "a"((u8)0), "d"((u16)TEST_PORT));
+		memory_write(TEST_MEMORY + i * PAGE_SIZE);
+		memory_write(TEST_MMIO);
+		port_write(TEST_PORT);
 		asm volatile("invd");
 		asm volatile("invlpg (%0)" : : "r"(TEST_MEMORY));
 		kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
@@ -56,6 +54,8 @@ static void guest_mixture(void)
 	}
 	GUEST_DONE();
 }
+
+#define HIST_LINE " { exit_reason: %lu } hitcount: %lu"
 
 /* The hitcount lines of the histogram that @trigger made. */
 static void read_hist(const char *trigger, u64 *hits)
@@ -70,7 +70,7 @@ static void read_hist(const char *trigger, u64 *hits)
 	while (fgets(line, sizeof(line), hist)) {
 		if (strstr(line, "trigger info:"))
 			mine = strstr(line, trigger);
-		if (!mine || sscanf(line, " { exit_reason: %lu } hitcount: %lu", &reason, &n) != 2)
+		if (!mine || sscanf(line, HIST_LINE, &reason, &n) != 2)
 			continue;
 		/* The event has all 32 bits. */
 		reason &= 0xffff;
@@ -89,7 +89,7 @@ TEST_F(exitstats_trace, kvm_exit_histogram)
 	int i;
 
 	if (access(EXIT_EVENT "hist", R_OK))
-		SKIP(return, "no " EXIT_EVENT "hist: CONFIG_HIST_TRIGGERS, tracefs and root are needed");
+		SKIP(return, "no " EXIT_EVENT "hist: needs tracefs, hist triggers and root");
 
 	vm_userspace_mem_region_add(vcpu->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, TEST_PAGES, 0);
 	virt_map(vcpu->vm, TEST_MEMORY, TEST_MEMORY, TEST_PAGES);
@@ -136,7 +136,7 @@ TEST_F(exitstats_trace, kvm_cpuid)
 	FILE *trace;
 
 	if (access(CPUID_EVENT "enable", W_OK))
-		SKIP(return, "no " CPUID_EVENT "enable: tracefs and root are needed");
+		SKIP(return, "no " CPUID_EVENT "enable: needs tracefs and root");
 
 	tracing_write(CPUID_EVENT "enable", "1");
 	vcpu_arch_set_entry_point(self->vcpu, guest_reading);

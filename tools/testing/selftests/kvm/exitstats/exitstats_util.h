@@ -68,14 +68,36 @@ static inline u64 total_cycles(void)
  */
 #define exits_during(reason, count, insns)				\
 ({									\
-	u64 __before = exits_of(reason);				\
+	u32 __reason = (reason);					\
+	u64 __before = exits_of(__reason);				\
 	int __i;							\
 									\
 	for (__i = 0; __i < (count); __i++) {				\
 		insns;							\
 	}								\
-	exits_of(reason) - __before;					\
+	exits_of(__reason) - __before;					\
 })
+
+/* Instructions that exit for what they access, or do not. */
+static inline void port_write(u16 port)
+{
+	asm volatile("outb %%al, %0" : : "d"(port));
+}
+
+static inline void port_read(u16 port)
+{
+	asm volatile("inb %0, %%al" : : "d"(port) : "eax");
+}
+
+static inline void memory_write(unsigned long address)
+{
+	asm volatile("movb $1, (%0)" : : "r"(address) : "memory");
+}
+
+static inline void memory_read(unsigned long address)
+{
+	asm volatile("movb (%0), %%al" : : "r"(address) : "eax", "memory");
+}
 
 /* What KVM_GET_STATS_FD has of one vCPU. */
 struct stats {
@@ -166,11 +188,10 @@ static inline u64 run_guest(struct kvm_vcpu *vcpu)
 			if (vcpu->run->exit_reason == KVM_EXIT_IO ||
 			    vcpu->run->exit_reason == KVM_EXIT_MMIO)
 				break;
-			/* fall through */
-		default:
-			TEST_FAIL("ucall %lu, KVM exit reason %u (%s)", cmd,
-				  vcpu->run->exit_reason,
+			TEST_FAIL("KVM exit reason %u (%s)", vcpu->run->exit_reason,
 				  exit_reason_str(vcpu->run->exit_reason));
+		default:
+			TEST_FAIL("ucall %lu", cmd);
 		}
 	}
 }

@@ -2,7 +2,7 @@
 /*
  * Fuzz the tool's reader of saved snapshots.
  *
- *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I<repo>/include/uapi fuzz_snapshot.c
+ *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I<repo>/include/uapi
  *
  * Whatever the reader takes must survive being written and read again, and being
  * shown. The check at the end of a snapshot would keep the fuzzer from ever
@@ -27,7 +27,7 @@ static char *written(const struct stats *s, size_t *len)
 static void show(const struct stats *s)
 {
 	static FILE *null;
-	char *names[] = { "a", "b" };
+	char name[] = "name", *names[2] = { name, name };
 
 	if (!null)
 		null = need(fopen("/dev/null", "w"));

@@ -9,7 +9,9 @@
  *					parameters, after unloading it
  *	unkvm				unload it
  *	run PROGRAM [ARG ...]		run a program
- *	guest [QEMU-OPTION ...]		run the guest, whose /plan goes on from there
+ *	guest [PLAN=FILE] [QEMU-OPTION ...]
+ *					run the guest, which follows its own /plan, or
+ *					another
  *	file [NAME]			what is printed from here on goes into NAME
  *	send FILE NAME			what is in FILE goes into NAME
  *	trace on|off			trigger on kvm:kvm_exit: count by exit_reason
@@ -329,13 +331,14 @@ static int guest_filter(char **argv)
 
 static int run_guest(char **options)
 {
+	char append[128] = "console=ttyS0 panic=-1 reboot=t quiet GUEST=1 ";
 	char *qemu[64] = {
 		"/usr/bin/qemu-system-x86_64",
 		"-machine", "microvm,accel=kvm,pit=on,pic=on,rtc=on",
 		"-cpu", "host", "-m", "128M", "-nodefaults", "-no-user-config",
 		"-display", "none", "-no-reboot",
 		"-kernel", "/boot/bzImage", "-initrd", "/boot/guest.cpio",
-		"-append", "console=ttyS0 panic=-1 reboot=t quiet GUEST=1",
+		"-append", append,
 		"-serial", "file:" GUEST_CONSOLE,
 		"-chardev", "stdio,id=stream,signal=off",
 		"-device", "isa-serial,index=1,chardev=stream",
@@ -343,6 +346,8 @@ static int run_guest(char **options)
 	char *self[64 + 2] = { "/init", "guest-filter" };
 	int n = 0, status;
 
+	if (*options && !strncmp(*options, "PLAN=", 5))
+		strncat(append, *options++, sizeof(append) - strlen(append) - 1);
 	while (qemu[n])
 		n++;
 	while (*options && n < 62)
@@ -424,11 +429,12 @@ static int follow_plan(void)
 	char *line = NULL, *argv[64];
 	size_t size = 0, argc = 0;
 	int status = 0, r;
-	FILE *plan = fopen("/plan", "re");
+	const char *path = getenv("PLAN") ?: "/plan";
+	FILE *plan = fopen(path, "re");
 	ssize_t n;
 
 	if (!plan)
-		fatal("/plan");
+		fatal(path);
 
 	do {
 		n = getline(&line, &size, plan);

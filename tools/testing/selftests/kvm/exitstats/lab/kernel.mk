@@ -68,9 +68,11 @@ $(B)/kernel.done: $(B)/config.done
 include $(EXITSTATS)/exitstats.mk
 SELFTEST_DIR := $(LINUX)/tools/testing/selftests/kvm
 SELFTEST_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TESTS))
+TOOL_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TOOLS))
 
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
 	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
 	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log sh -c \
-		'$(KMAKE) -j$(JOBS) headers && $(MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) $(SELFTEST_PROGS)'
+		'$(KMAKE) -j$(JOBS) headers && $(MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) \
+		$(SELFTEST_PROGS) $(TOOL_PROGS)'
 	@touch $@

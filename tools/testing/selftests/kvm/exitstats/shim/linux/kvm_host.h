@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * As much of a kernel as arch/x86/kvm/exitstats.[ch] needs, for a program that
+ * has one thread: exitstats_bound_test.c. The clock is the program's own.
+ */
+#ifndef EXITSTATS_SHIM_KVM_HOST_H
+#define EXITSTATS_SHIM_KVM_HOST_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/compiler.h>
+#include <linux/export.h>
+#include <linux/kvm.h>
+#include <linux/moduleparam.h>
+#include <linux/types.h>
+
+/* KVM's own header, which exitstats.c includes from its directory */
+#define ARCH_X86_KVM_CPUID_H
+
+#undef MODULE_PARM_DESC
+#define MODULE_PARM_DESC(name, text)					\
+	static const char module_param_desc_##name[] __maybe_unused = text
+
+#define module_param(name, type, perm)					\
+	static const struct {						\
+		type *value;						\
+		int mode;						\
+	} module_param_##name __maybe_unused = { &(name), perm }
+
+#define lower_32_bits(n) ((u32)(n))
+#define upper_32_bits(n) ((u32)((n) >> 32))
+
+struct local64 {
+	u64 value;
+};
+
+#define local64_t struct local64
+
+/* A look at what another CPU might see before an exit is counted */
+static void (*shim_inc_hook)(void);
+
+static inline void shim_before_inc(void)
+{
+	if (shim_inc_hook)
+		shim_inc_hook();
+}
+
+#define local64_read(l)		((l)->value)
+#define local64_add(n, l)	((l)->value += (n))
+#define local64_inc(l)		(shim_before_inc(), (l)->value++)
+
+#define DECLARE_STATIC_KEY_FALSE(key)	extern int key
+#define DEFINE_STATIC_KEY_FALSE(key)	int key
+#define static_branch_likely(key)	(*(key) > 0)
+#define static_branch_inc(key)		((*(key))++)
+#define static_branch_dec(key)		((*(key))--)
+
+#define CONFIG_KVM_EXITSTATS 1
+#include "../../../../../../../arch/x86/include/asm/kvm_exitstats.h"
+
+enum exit_fastpath_completion {
+	EXIT_FASTPATH_NONE,
+	EXIT_FASTPATH_REENTER_GUEST,
+	EXIT_FASTPATH_EXIT_HANDLED,
+	EXIT_FASTPATH_EXIT_USERSPACE,
+};
+
+#define fastpath_t enum exit_fastpath_completion
+
+#define SHIM_CANARY	0x5a5a5a5a5a5a5a5aull
+#define SHIM_VCPUS	2
+
+struct kvm;
+
+struct kvm_vcpu {
+	struct kvm *kvm;
+	struct {
+		struct kvm_vcpu_exitstats exitstats;
+	} arch;
+	struct {
+		u64 before[0x10000];
+		local64_t exits_by_reason[KVM_EXITSTATS_NR_SLOTS];
+		u64 between[0x10000];
+		local64_t cycles_by_reason[KVM_EXITSTATS_NR_SLOTS];
+		u64 after[0x10000];
+	} stat;
+};
+
+struct kvm {
+	struct {
+		struct kvm_exitstats exitstats;
+	} arch;
+	int lock;
+	int created_vcpus;
+	struct kvm_vcpu vcpus[SHIM_VCPUS];
+};
+
+struct dentry;
+
+static u64 shim_tsc;
+
+static inline u64 rdtsc(void)
+{
+	return shim_tsc;
+}
+
+#define mutex_lock(lock)	((*(lock))++)
+#define mutex_unlock(lock)	((*(lock))--)
+
+struct shim_vcpus {
+	struct kvm *kvm;
+	unsigned long *index;
+	struct kvm_vcpu **vcpu;
+	int next;
+};
+
+static inline bool shim_next_vcpu(struct shim_vcpus *vcpus)
+{
+	if (vcpus->next == SHIM_VCPUS)
+		return false;
+	*vcpus->index = vcpus->next;
+	*vcpus->vcpu = &vcpus->kvm->vcpus[vcpus->next++];
+	return true;
+}
+
+#define kvm_for_each_vcpu(i, vcpu, kvm)					\
+	for (struct shim_vcpus __vcpus = { kvm, &(i), &(vcpu) };	\
+	     shim_next_vcpu(&__vcpus);)
+
+static inline void *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function)
+{
+	return NULL;
+}
+
+static inline unsigned long array_index_nospec(unsigned long index, unsigned long size)
+{
+	return index < size ? index : 0;
+}
+
+static inline void vcpu_debug(struct kvm_vcpu *vcpu, const char *fmt, ...)
+{
+}
+
+#endif /* EXITSTATS_SHIM_KVM_HOST_H */
