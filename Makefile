@@ -34,6 +34,7 @@ $(COMMANDS):
 else
 include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
+include $(EXITSTATS)/bench/bench.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
 .PHONY: run

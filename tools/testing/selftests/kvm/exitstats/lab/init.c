@@ -6,7 +6,8 @@
  * line, each ended by an empty line.
  *
  *	kvm [PARAM=VALUE ...]		load kvm-intel (or kvm-amd) with these
- *					parameters, after unloading it
+ *					parameters, after unloading it; from=DIR
+ *					is not one: take the modules from there
  *	unkvm				unload it
  *	run PROGRAM [ARG ...]		run a program
  *	guest [PLAN=FILE] [QEMU-OPTION ...]
@@ -14,7 +15,11 @@
  *					another
  *	file [NAME]			what is printed from here on goes into NAME
  *	send FILE NAME			what is in FILE goes into NAME
- *	trace on|off			trigger on kvm:kvm_exit: count by exit_reason
+ *	cost WORD			print WORD and what the last guest took until
+ *					its end: TSC cycles of the emulated host, exits
+ *	trace on|off [ring]		trigger on kvm:kvm_exit: count by exit_reason;
+ *					ring: kvm_entry and kvm_exit into the ring
+ *					buffer instead
  *
  * The first command that fails decides the exit status; the others run. Every
  * command has LIMIT seconds of the lab's own time. Output is a stream (stream.h)
@@ -44,6 +49,7 @@
 #define STREAM_DEVICE	"/dev/ttyS1"
 #define MODULES		"/modules/"
 #define GUEST_CONSOLE	"/tmp/guest.log"
+#define GUEST_COST	"/tmp/guest.cost"
 
 static int stream = -1;
 static int limit = 1200;	/* seconds a command may take; LIMIT= on the kernel's command line */
@@ -152,12 +158,12 @@ static const char *vendor(void)
 	return cpu_has("svm") ? "kvm_amd" : "kvm_intel";
 }
 
-static int insmod(const char *name, const char *params)
+static int insmod(const char *dir, const char *name, const char *params)
 {
 	char path[64];
 	int fd, r;
 
-	snprintf(path, sizeof(path), MODULES "%s.ko", name);
+	snprintf(path, sizeof(path), "%s%s.ko", dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT && !strcmp(name, "irqbypass") ? 0 : -1;
@@ -184,15 +190,21 @@ static int unload_kvm(void)
 static int load_kvm(char **params)
 {
 	char kvm[256] = "", own[256] = "";
+	const char *dir = MODULES;
 
 	for (; *params; params++) {
 		bool common = !strncmp(*params, "kvm.", 4);
 		char *to = common ? kvm : own;
 
+		if (!strncmp(*params, "from=", 5)) {
+			dir = *params + 5;
+			continue;
+		}
 		strcat(strcat(to, common ? *params + 4 : *params), " ");
 	}
 
-	if (insmod("irqbypass", "") || insmod("kvm", kvm) || insmod(vendor(), own)) {
+	if (insmod(MODULES, "irqbypass", "") || insmod(dir, "kvm", kvm) ||
+	    insmod(dir, vendor(), own)) {
 		print(STREAM_ERR, "lab: cannot load %s %s: %s\n", vendor(), own, strerror(errno));
 		return 1;
 	}
@@ -285,6 +297,43 @@ static void tail_guest(void)
 		message(STREAM_ERR, text, n);
 }
 
+static unsigned long long host_tsc(void)
+{
+	unsigned int lo, hi;
+
+	asm volatile("rdtsc" : "=a" (lo), "=d" (hi));
+	return (unsigned long long)hi << 32 | lo;
+}
+
+/* While the guest is still there: its statistics go with it. */
+static void note_cost(unsigned long long cycles)
+{
+	char exits[24] = "";
+	int fd = open("/sys/kernel/debug/kvm/exits", O_RDONLY | O_CLOEXEC);
+	FILE *cost = fopen(GUEST_COST, "we");
+
+	if (fd >= 0 && read(fd, exits, sizeof(exits) - 1) > 0 && cost)
+		fprintf(cost, "%llu,%llu\n", cycles, strtoull(exits, NULL, 10));
+	if (fd >= 0)
+		close(fd);
+	if (cost)
+		fclose(cost);
+}
+
+static int print_cost(const char *word)
+{
+	char text[64] = "";
+	int fd = open(GUEST_COST, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0) {
+		print(STREAM_ERR, "lab: no guest has come to its end\n");
+		return 1;
+	}
+	close(fd);
+	print(STREAM_OUT, "%s,%s", word, text);
+	return 0;
+}
+
 /*
  * A guest's init ends its stream with STREAM_EXIT. The guest's standard output
  * passes through here, so that its end can be told from the lab's.
@@ -292,6 +341,7 @@ static void tail_guest(void)
 static int guest_filter(char **argv)
 {
 	struct stream_header h;
+	unsigned long long start = host_tsc();
 	int out[2], in, status, result = -1;
 	static char buf[STREAM_MAX + 1];
 	FILE *from;
@@ -318,6 +368,7 @@ static int guest_filter(char **argv)
 		    fread(buf, 1, h.len, from) != h.len)
 			break;
 		if (h.type == STREAM_EXIT) {
+			note_cost(host_tsc() - start);
 			buf[h.len] = 0;
 			result = atoi(buf);
 			continue;
@@ -355,6 +406,7 @@ static int run_guest(char **options)
 	memcpy(self + 2, qemu, sizeof(*qemu) * n);
 
 	unlink(GUEST_CONSOLE);
+	unlink(GUEST_COST);
 	status = run(self, true);
 	if (status == 125) {
 		print(STREAM_ERR, "lab: the guest died; the end of its console:\n");
@@ -364,16 +416,25 @@ static int run_guest(char **options)
 	return status;
 }
 
-static int trace(const char *what)
+static int trace(bool on, bool ring)
 {
-	const char *trigger = "/sys/kernel/tracing/events/kvm/kvm_exit/trigger";
-	bool on = !strcmp(what, "on");
+	static const char kvm_exit[] = "/sys/kernel/tracing/events/kvm/kvm_exit/";
+	static const char kvm_entry[] = "/sys/kernel/tracing/events/kvm/kvm_entry/";
+	char path[80];
+	int r;
 
-	if (write_file(trigger, on ? "hist:keys=exit_reason\n" : "!hist:keys=exit_reason\n")) {
-		print(STREAM_ERR, "lab: hist trigger: %s\n", strerror(errno));
-		return 1;
+	if (ring) {
+		snprintf(path, sizeof(path), "%senable", kvm_entry);
+		r = write_file(path, on ? "1" : "0");
+		snprintf(path, sizeof(path), "%senable", kvm_exit);
+		r = r ?: write_file(path, on ? "1" : "0");
+	} else {
+		snprintf(path, sizeof(path), "%strigger", kvm_exit);
+		r = write_file(path, on ? "hist:keys=exit_reason\n" : "!hist:keys=exit_reason\n");
 	}
-	return 0;
+	if (r)
+		print(STREAM_ERR, "lab: %s: %s\n", path, strerror(errno));
+	return r ? 1 : 0;
 }
 
 static int send_file(const char *path, const char *name)
@@ -407,7 +468,9 @@ static int command(char **argv)
 	if (!strcmp(name, "guest"))
 		return run_guest(argv + 1);
 	if (!strcmp(name, "trace") && argv[1])
-		return trace(argv[1]);
+		return trace(!strcmp(argv[1], "on"), argv[2] && !strcmp(argv[2], "ring"));
+	if (!strcmp(name, "cost") && argv[1])
+		return print_cost(argv[1]);
 	if (!strcmp(name, "file")) {
 		print(STREAM_FILE, "%s", argv[1] ?: "");
 		return 0;

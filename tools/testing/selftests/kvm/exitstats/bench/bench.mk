@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What exitstats costs, measured in the lab and on this machine's own cores, and
+# the two facts about the code that are tested rather than measured.
+
+BENCH := $(EXITSTATS)/bench
+VARIANTS := unpatched off naive
+
+# What to measure in the lab, for the command line: any of exits leaves memory boot
+BENCH_LAB = exits leaves memory boot
+
+comma := ,
+
+# KVM's modules built once more for the same kernel; variant.sh says how.
+naive_PATCH := $(BENCH)/naive.patch
+$(B)/variants/%.done: $(BENCH)/variant.sh $(naive_PATCH) $(B)/kernel.done
+	@$(BENCH)/variant.sh $(B) $* $($*_PATCH)
+	@$(LAB)/progress.sh "building KVM's modules: $*" $(B)/variants/$*.log \
+		$(MAKE) -C $(B)/variants/$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules
+	@touch $@
+
+$(B)/exit_bench: $(BENCH)/exit_bench.c $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
+	@mkdir -p $(@D)
+	@$(CC) -Wall -Wextra -O2 -static -no-pie -I$(ROOT)/include/uapi -o $@ $<
+
+# shim.h stands in for all the headers of the kernel that exitstats.h includes.
+SHIM := $(B)/shim
+SHIM_EMPTY := linux/kvm_host.h linux/jump_label.h asm/msr.h asm/local64.h
+$(B)/core_bench: $(BENCH)/core_bench.c $(BENCH)/shim.h $(NEW_FILES) | packages
+	@mkdir -p $(SHIM)/linux $(SHIM)/asm
+	@touch $(addprefix $(SHIM)/,$(SHIM_EMPTY))
+	@$(CC) -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -O2 -fno-strict-aliasing \
+		-pthread -include $(BENCH)/shim.h -I$(SHIM) -I$(ROOT)/arch/x86/include \
+		-I$(ROOT)/arch/x86/kvm -I$(ROOT)/include -o $@ $<
+
+# The plan of the lab. Two passes tell how far two runs differ.
+from = from=/modules/$(strip $(1))/
+bench-run = $(call plan, run /run/exit_bench $(1))
+define bench-exits
+	$(call plan, file exits.csv); \
+	for ept in 1 0 1 0; do \
+		$(call plan, kvm $(call from, unpatched) ept=$$ept); \
+		$(call bench-run, exits unpatched); \
+		$(call plan, trace on ring); $(call bench-run, exits tracing); \
+		$(call plan, trace off ring); \
+		$(call plan, trace on); $(call bench-run, exits hist); $(call plan, trace off); \
+		$(call plan, kvm $(call from, naive) ept=$$ept); $(call bench-run, exits naive); \
+		$(call plan, kvm $(call from, off) ept=$$ept); $(call bench-run, exits compiled_out); \
+		$(call plan, kvm kvm.exitstats=0 ept=$$ept); $(call bench-run, exits off); \
+		$(call plan, kvm ept=$$ept); $(call bench-run, exits on); \
+		$(call bench-run, exits off_beside_on other); \
+	done
+endef
+define bench-leaves
+	$(call plan, file leaves.csv); \
+	$(call plan, kvm ept=1); $(call bench-run, leaves on)
+endef
+define bench-memory
+	$(call plan, file memory.csv); \
+	for ept in 1 0; do \
+		$(call plan, kvm $(call from, unpatched) ept=$$ept); \
+		$(call bench-run, memory unpatched); \
+		$(call plan, kvm $(call from, off) ept=$$ept); $(call bench-run, memory compiled_out); \
+		$(call plan, kvm kvm.exitstats=0 ept=$$ept); $(call bench-run, memory off); \
+		$(call plan, kvm ept=$$ept); $(call bench-run, memory on); \
+	done
+endef
+define bench-boot
+	$(call plan, file boot.csv); \
+	for pass in 1 2; do for ept in 1 0; do for on in 0 1; do \
+		$(call plan, kvm kvm.exitstats=$$on ept=$$ept); $(call plan, guest); \
+		$(call plan, cost $$on$(comma)$$ept); \
+	done; done; done
+endef
+
+
+HEADER_exits := variant,ept,exit,instructions
+HEADER_leaves := variant,ept,leaf,vcpus,instructions
+HEADER_memory := variant,ept,what,bytes
+HEADER_boot := exitstats,ept,instructions,exits
+
+#: make bench                        what exitstats costs: tables, out/bench/*.csv and exits.svg
+.PHONY: bench bench-lab bench-cores
+bench: PACKAGES += gnuplot-nox
+bench: bench-lab bench-cores
+	@cd $(OUT)/bench; awk -v plot=$(B)/bench.dat -f $(BENCH)/report.awk *.csv
+	@cd $(OUT)/bench; gnuplot -e "added='$(B)/bench.dat'" $(BENCH)/bench.gp
+	@echo "in $(OUT)/bench: exits.svg and the figures as *.csv"
+
+bench-lab: BOOT_FLAGS += -t 3000
+bench-lab: lab $(VARIANTS:%=$(B)/variants/%.done) $(B)/exit_bench
+	@$(call lab-new, bench); \
+	{ echo "file /run/exit_bench $(B)/exit_bench 755 0 0"; \
+	  for v in $(VARIANTS); do \
+		echo "dir /modules/$$v 755 0 0"; \
+		for m in kvm kvm-intel; do \
+			echo "file /modules/$$v/$${m/-/_}.ko $(B)/variants/$$v/arch/x86/kvm/$$m.ko 644 0 0"; \
+		done; \
+	  done; } > files; \
+	{ $(foreach part,$(BENCH_LAB),$(bench-$(part)); $(call plan, file);) } > plan
+	@$(call lab-run, bench)
+	@mkdir -p $(OUT)/bench; cd $(B)/run/bench; $(foreach part,$(BENCH_LAB), \
+		{ echo $(HEADER_$(part)); cat $(part).csv; } > $(OUT)/bench/$(part).csv;)
+
+bench-cores: $(B)/core_bench
+	@mkdir -p $(OUT)/bench
+	@echo "  on this machine's cores" >&2
+	@$< > $(OUT)/bench/cores.csv

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * core_bench: what counting an exit costs on this machine's own cores.
+ *
+ *	core_bench			CSV: way, threads, median, minimum, rounds
+ *
+ * The accounting is arch/x86/kvm/exitstats.h itself, by means of shim.h. A thread
+ * is a vCPU that does nothing but exit, and has a core to itself; the figures are
+ * TSC cycles for one exit. Each way includes the RDTSC that KVM executes after
+ * every exit anyway: "kvm" is that alone, and what a way adds is the difference.
+ *
+ * The rounds of the ways take turns, so that what else the machine does meets them
+ * alike. A round in which the threads did not run side by side, as one of them was
+ * scheduled out, is left out. The figure to compare is the median of the others over
+ * all threads: in the quickest rounds two that share a counter hardly met.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "exitstats.h"
+
+#define ROUNDS		501
+#define EXITS		2000		/* a round */
+#define MAX_THREADS	256
+
+static struct kvm_vcpu vcpus[MAX_THREADS];
+static u16 reasons[MAX_THREADS][64];	/* a cache line and more to each */
+static const u16 mix[4] = { 10, 1, 30, 48 };
+
+/* The naive way's, as in naive.patch */
+static struct {
+	u64 exits, cycles;
+	u64 exits_by_reason[86], cycles_by_reason[86];
+} naive __attribute__((aligned(4096)));
+
+static int nr_threads, cpus[MAX_THREADS];
+static pthread_barrier_t start_line;
+static volatile int arrived, reading, stop;
+
+static __always_inline void locked_add(u64 n, u64 *counter)
+{
+	asm volatile("lock addq %1, %0" : "+m" (*counter) : "er" (n));
+}
+
+static __always_inline void exit_kvm(struct kvm_vcpu *vcpu, u16 *reason)
+{
+	rdtsc();
+}
+
+static __always_inline void exit_exitstats(struct kvm_vcpu *vcpu, u16 *reason)
+{
+	kvm_exitstats_stamp(vcpu, rdtsc());
+	barrier();
+	kvm_exitstats_count(vcpu, EXIT_FASTPATH_NONE);
+}
+
+static __always_inline void exit_naive(struct kvm_vcpu *vcpu, u16 *reason)
+{
+	u64 cycles;
+
+	rdtsc();
+	cycles = rdtsc();
+	barrier();
+	cycles = rdtsc() - cycles;
+	locked_add(1, &naive.exits);
+	locked_add(cycles, &naive.cycles);
+	if (*reason < 86) {
+		locked_add(1, &naive.exits_by_reason[*reason]);
+		locked_add(cycles, &naive.cycles_by_reason[*reason]);
+	}
+}
+
+static __always_inline void exit_rdtsc(struct kvm_vcpu *vcpu, u16 *reason)
+{
+	rdtsc();
+	barrier();
+	rdtsc();
+}
+
+#define DEFINE_WAY(name)							\
+static __attribute__((noinline)) void way_##name(struct kvm_vcpu *vcpu, u16 *reason)	\
+{										\
+	int i;									\
+										\
+	for (i = 0; i < EXITS; i++) {						\
+		*(volatile u16 *)reason = mix[i & 3];				\
+		exit_##name(vcpu, reason);					\
+		barrier();							\
+	}									\
+}
+
+DEFINE_WAY(kvm)
+DEFINE_WAY(rdtsc)
+DEFINE_WAY(exitstats)
+DEFINE_WAY(naive)
+
+static const struct way {
+	const char *name;
+	void (*run)(struct kvm_vcpu *vcpu, u16 *reason);
+} ways[] = {
+	{ "kvm", way_kvm },
+	{ "rdtsc", way_rdtsc },
+	{ "exitstats", way_exitstats },
+	{ "naive", way_naive },
+};
+
+#define EXITSTATS	2
+#define NR_WAYS		4
+
+/* When each thread began and ended each round */
+static struct round {
+	u64 start, end;
+} rounds[NR_WAYS][ROUNDS][MAX_THREADS];
+
+static void pin(int thread)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpus[thread], &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const u64 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Did all threads run for nine tenths of the time from the first start to the last end? */
+static bool side_by_side(const struct round *threads, int nr)
+{
+	u64 first = -1, last_start = 0, first_end = -1, last = 0;
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		first = threads[i].start < first ? threads[i].start : first;
+		last_start = threads[i].start > last_start ? threads[i].start : last_start;
+		first_end = threads[i].end < first_end ? threads[i].end : first_end;
+		last = threads[i].end > last ? threads[i].end : last;
+	}
+	return first_end > last_start && (first_end - last_start) * 10 > (last - first) * 9;
+}
+
+static void report(const char *name, int threads, struct round (*rounds)[MAX_THREADS])
+{
+	static u64 figures[MAX_THREADS * ROUNDS];
+	int round, i, nr = 0;
+
+	for (round = 0; round < ROUNDS; round++) {
+		for (i = 0; side_by_side(rounds[round], threads) && i < threads; i++)
+			figures[nr++] = rounds[round][i].end - rounds[round][i].start;
+	}
+	if (!nr) {
+		fprintf(stderr, "core_bench: %d threads never ran side by side\n", threads);
+		exit(1);
+	}
+	qsort(figures, nr, sizeof(*figures), compare);
+	printf("%s,%d,%.1f,%.1f,%d\n", name, threads, (double)figures[nr / 2] / EXITS,
+	       (double)figures[0] / EXITS, nr / threads);
+	fflush(stdout);
+}
+
+static void run_round(int thread, int round, size_t way)
+{
+	struct round *r = &rounds[way][round][thread];
+
+	r->start = rdtsc();
+	ways[way].run(&vcpus[thread], reasons[thread]);
+	r->end = rdtsc();
+}
+
+/* All threads start a round together. */
+static void meet(int round)
+{
+	__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
+	while (arrived < nr_threads * (round + 1))
+		__builtin_ia32_pause();
+}
+
+static void *thread_of_ways(void *arg)
+{
+	int thread = (long)arg, round, turn = 0;
+	size_t way;
+
+	pin(thread);
+	pthread_barrier_wait(&start_line);
+	for (round = 0; round < ROUNDS; round++) {
+		for (way = 0; way < NR_WAYS; way++) {
+			meet(turn++);
+			run_round(thread, round, way);
+		}
+	}
+	return NULL;
+}
+
+static void run_threads(int threads, void *(*function)(void *))
+{
+	pthread_t ids[MAX_THREADS];
+	long i;
+
+	nr_threads = threads;
+	arrived = 0;
+	pthread_barrier_init(&start_line, NULL, threads);
+	for (i = 0; i < threads; i++) {
+		if (pthread_create(&ids[i], NULL, function, (void *)i)) {
+			perror("core_bench: pthread_create");
+			exit(1);
+		}
+	}
+	for (i = 0; i < threads; i++)
+		pthread_join(ids[i], NULL);
+	pthread_barrier_destroy(&start_line);
+}
+
+static void bench_ways(int threads)
+{
+	size_t way;
+
+	run_threads(threads, thread_of_ways);
+	for (way = 0; way < NR_WAYS; way++)
+		report(ways[way].name, threads, rounds[way]);
+}
+
+/*
+ * One more thread does nothing but read the totals of all vCPUs, which no guest can:
+ * each of its readings would be an exit. It is the last one; the others count. A
+ * round in which it did not run is no round.
+ */
+static volatile u64 reads __attribute__((aligned(4096)));
+
+static void read_until_stop(int nr)
+{
+	int i;
+
+	for (; !stop; reads++) {
+		for (i = 0; reading && i < nr; i++) {
+			local64_read(&vcpus[i].arch.exitstats.exits);
+			local64_read(&vcpus[i].arch.exitstats.cycles);
+		}
+	}
+}
+
+static void *thread_of_reads(void *arg)
+{
+	int thread = (long)arg, last = nr_threads - 1, round;
+	u64 reads_before;
+
+	pin(thread);
+	pthread_barrier_wait(&start_line);
+
+	if (thread == last) {
+		read_until_stop(last);
+		return NULL;
+	}
+	for (round = 0; round < ROUNDS; round++) {
+		reads_before = reads;
+		run_round(thread, round, EXITSTATS);
+		if (reads - reads_before < EXITS / 10)
+			rounds[EXITSTATS][round][thread].end = 0;
+	}
+	stop = 1;
+	return NULL;
+}
+
+static void bench_reads(int threads)
+{
+	for (reading = 0; reading < 2; reading++) {
+		stop = 0;
+		run_threads(threads + 1, thread_of_reads);
+		report(reading ? "exitstats_read" : "exitstats_unread", threads, rounds[EXITSTATS]);
+	}
+}
+
+int main(void)
+{
+	int nr_cpus = 0, i;
+	cpu_set_t set;
+
+	sched_getaffinity(0, sizeof(set), &set);
+	for (i = 0; i < CPU_SETSIZE && nr_cpus < MAX_THREADS; i++) {
+		if (CPU_ISSET(i, &set))
+			cpus[nr_cpus++] = i;
+	}
+	for (i = 0; i < MAX_THREADS; i++) {
+		vcpus[i].arch.exitstats.vendor_reason = reasons[i];
+		vcpus[i].arch.exitstats.uncounted = EXIT_FASTPATH_NONE;
+	}
+
+	printf("way,threads,median,minimum,rounds\n");
+	for (i = 1; i <= nr_cpus; i++)
+		bench_ways(i);
+	for (i = 1; i < nr_cpus; i++)
+		bench_reads(i);
+	return 0;
+}

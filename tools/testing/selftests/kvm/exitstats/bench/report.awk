@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# report.awk -v plot=FILE *.csv: the tables of `make bench`, from out/bench, and
+# FILE, the added instructions, for bench.gp. Ratios stand beside their targets.
+
+BEGIN {
+	FS = ","
+	nv = split("unpatched compiled_out off off_beside_on on naive hist tracing", variants, " ")
+	ne = split("cpuid wrmsr hlt port_io", exits, " ")
+	name["unpatched"] = "unpatched"
+	name["compiled_out"] = "CONFIG_KVM_EXITSTATS=n"
+	name["off"] = "built in, off"
+	name["off_beside_on"] = "off, another VM on"
+	name["on"] = "on"
+	name["naive"] = "naive: global atomics"
+	name["hist"] = "hist trigger, kvm_exit"
+	name["tracing"] = "kvm_entry + kvm_exit"
+}
+
+FNR == 1 { next }
+
+FILENAME == "exits.csv" {
+	key = $1 SUBSEP $2 SUBSEP $3
+	if (!(key in trip))
+		trip[key] = $4
+	apart = trip[key] - $4
+	if (apart < 0)
+		apart = -apart
+	if (apart > most_apart)
+		most_apart = apart
+	if ($4 < trip[key])
+		trip[key] = $4
+	have_exits = 1
+}
+
+FILENAME == "leaves.csv" { leaf[$3, $4] = $5; have_leaves = 1 }
+FILENAME == "memory.csv" { bytes[$1, $2, $3] = $4; have_memory = 1 }
+FILENAME == "cores.csv" { median[$1, $2] = $3; if ($2 > cores) cores = $2; have_cores = 1 }
+FILENAME == "boot.csv" {
+	n = ++boots[$1, $2]
+	boot_insns[$1, $2, n] = $3
+	boot_exits[$1, $2, n] = $4
+	have_boot = 1
+}
+
+function added(variant, ept, exit_kind)
+{
+	return trip[variant, ept, exit_kind] - trip["unpatched", ept, exit_kind]
+}
+
+function title(text)
+{
+	printf "\n%s\n", text
+}
+
+function show_exits(	v, e, ept)
+{
+	title("Round trip of an exit in the lab, instructions; after the first row, what is added.")
+	print "Smallest of 2000; two runs in one boot differ by at most " most_apart + 0 "."
+	printf "%-24s%30s%32s\n%-24s", "", "ept=1", "ept=0", ""
+	for (ept = 1; ept >= 0; ept--)
+		for (e = 1; e <= ne; e++)
+			printf "%8s", exits[e]
+	print ""
+	for (v = 1; v <= nv; v++) {
+		printf "%-24s", name[variants[v]]
+		for (ept = 1; ept >= 0; ept--)
+			for (e = 1; e <= ne; e++)
+				printf(v == 1 ? "%8d" : "%+8d", v == 1 ? \
+				       trip["unpatched", ept, exits[e]] : \
+				       added(variants[v], ept, exits[e]))
+		print ""
+	}
+	if (!plot)
+		return
+	for (v = 2; v <= nv; v++) {
+		printf "\"%s\"", name[variants[v]] > plot
+		for (e = 1; e <= ne; e++)
+			printf " %d", added(variants[v], 1, exits[e]) > plot
+		print "" > plot
+	}
+	close(plot)
+}
+
+function show_leaves(	n, v, i, l, leaves, vcpus)
+{
+	n = split("total reason exits cycles", leaves, " ")
+	v = split("1 8 64 512", vcpus, " ")
+	title("Round trip of a CPUID that reads a leaf, instructions (exitstats on, ept=1).")
+	printf "%-24s", "vCPUs of the VM"
+	for (i = 1; i <= v; i++)
+		printf "%10d", vcpus[i]
+	printf "%12s\n", "per vCPU"
+	for (l = 0; l <= n; l++) {
+		leaves[0] = "0"
+		printf "%-24s", l ? "leaf " leaves[l] : "another leaf"
+		for (i = 1; i <= v; i++)
+			printf "%10d", leaf[leaves[l], vcpus[i]]
+		printf "%12.1f\n", (leaf[leaves[l], 512] - leaf[leaves[l], 64]) / 448
+	}
+	per_vcpu = (leaf["total", 512] - leaf["total", 64]) / 448
+}
+
+function show_memory(	v, ept)
+{
+	title("Memory, bytes: free memory that 512 more vCPUs and 256 more VMs take, each.")
+	printf "%-24s%30s%33s\n%-24s", "", "ept=1", "ept=0", ""
+	for (ept = 1; ept >= 0; ept--)
+		printf "%11s%11s%11s", "vCPU", "(struct)", "VM"
+	print ""
+	for (v = 1; v <= nv; v++) {
+		if (!((variants[v], 1, "vm") in bytes))
+			continue
+		printf "%-24s", name[variants[v]]
+		for (ept = 1; ept >= 0; ept--)
+			printf "%11d%11d%11d", bytes[variants[v], ept, "vcpu"], \
+				bytes[variants[v], ept, "vcpu_struct"], bytes[variants[v], ept, "vm"]
+		print ""
+	}
+}
+
+function show_boot(	on, ept, n)
+{
+	title("Boot of the QEMU guest, in the emulated host: millions of instructions, and exits.")
+	for (ept = 1; ept >= 0; ept--)
+		for (on = 0; on < 2; on++)
+			for (n = 1; n <= boots[on, ept]; n++)
+				printf "ept=%d exitstats %-4s run %d%12.1f%10d\n", ept, \
+					on ? "on" : "off", n, boot_insns[on, ept, n] / 1e6, \
+					boot_exits[on, ept, n]
+}
+
+function cost(way, threads)
+{
+	return median[way, threads] - median["kvm", threads]
+}
+
+function show_cores(	t)
+{
+	title("One exit's accounting on this machine's cores, TSC cycles beyond KVM's own rdtsc.")
+	print "Median over rounds and threads, one thread a core; other load makes noise."
+	printf "%-10s%14s%14s%14s%20s\n", "threads", "bare rdtsc", "exitstats", "naive", \
+		"exitstats/naive"
+	for (t = 1; (("kvm", t) in median); t++)
+		printf "%-10d%14.1f%14.1f%14.1f%20.3f\n", t, cost("rdtsc", t), \
+			cost("exitstats", t), cost("naive", t), cost("exitstats", t) / cost("naive", t)
+	for (t = 1; (("exitstats_read", t) in median); t++)
+		printf "one more thread reads the total all the time: an exit of %d other%s " \
+			"takes %.1f instead of %.1f\n", t, t == 1 ? "" : "s", \
+			median["exitstats_read", t], median["exitstats_unread", t]
+}
+
+function target(what, value, limit, format,	met)
+{
+	met = value <= limit
+	printf "%-58s" format "   <= " format "   %s\n", what, value, limit, met ? "met" : "MISSED"
+	if (!met)
+		missed = missed (missed ? "; " : "") what
+}
+
+function show_targets(	ept)
+{
+	title("Targets")
+	for (ept = 1; have_exits && ept >= 0; ept--) {
+		target("CPUID exit, on: instructions added, ept=" ept, \
+		       added("on", ept, "cpuid"), 20, "%8d")
+		target("CPUID exit, on against built in but off, ept=" ept, \
+		       trip["on", ept, "cpuid"] - trip["off", ept, "cpuid"], 20, "%8d")
+		target("CPUID exit, built in but off: instructions added, ept=" ept, \
+		       added("off", ept, "cpuid"), 2, "%8d")
+		target("CPUID exit, CONFIG_KVM_EXITSTATS=n: the same, ept=" ept, \
+		       added("compiled_out", ept, "cpuid"), 0, "%8d")
+		target("against tracing both tracepoints, ept=" ept, \
+		       added("on", ept, "cpuid") / added("tracing", ept, "cpuid"), 1 / 50, "%8.3f")
+	}
+	if (have_cores) {
+		target("on a core, against the naive way, 1 thread", \
+		       cost("exitstats", 1) / cost("naive", 1), 0.6, "%8.3f")
+		if (cores > 1)
+			target("on a core, against the naive way, 2 threads", \
+			       cost("exitstats", 2) / cost("naive", 2), 0.06, "%8.3f")
+		if (cores > 1)
+			target("on a core, " cores " threads against 1 (noise: 10 %)", \
+			       cost("exitstats", cores) / cost("exitstats", 1), 1.1, "%8.3f")
+	}
+	if (have_leaves)
+		target("a total's leaf: instructions for each further vCPU", per_vcpu, 20, "%8.1f")
+	print missed ? "\nmissed: " missed : "\nall targets met"
+}
+
+END {
+	if (have_exits)
+		show_exits()
+	if (have_leaves)
+		show_leaves()
+	if (have_memory)
+		show_memory()
+	if (have_boot)
+		show_boot()
+	if (have_cores)
+		show_cores()
+	show_targets()
+}
