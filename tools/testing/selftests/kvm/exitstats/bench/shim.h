@@ -23,6 +23,7 @@ typedef uint64_t u64;
 #undef __always_inline
 #define __always_inline		inline __attribute__((always_inline))
 #define barrier()		asm volatile("" : : : "memory")
+#define OPTIMIZER_HIDE_VAR(var)	asm("" : "=r" (var) : "0" (var))
 
 /* arch/x86/include/asm/local.h: no LOCK prefix */
 typedef struct {
