@@ -11,6 +11,8 @@
 #include <linux/kvm_host.h>
 #include <linux/moduleparam.h>
 #include <linux/nospec.h>
+#include <linux/rcupdate.h>
+#include <linux/xarray.h>
 
 #include "cpuid.h"
 #include "exitstats.h"
@@ -150,16 +152,30 @@ static bool exitstats_reason_defined(u32 reason)
  * Each counter only grows, and vCPUs only join while the VM runs: for one reader
  * the sum never goes backwards.
  *
+ * kvm_for_each_vcpu() looks each vCPU up from the root of the array; this walks,
+ * which is a tenth of it, as a guest may have a thousand vCPUs and read at will.
+ *
  * Return: the sum
  */
 u64 __kvm_exitstats_sum(struct kvm *kvm, size_t offset)
 {
+	int online = atomic_read(&kvm->online_vcpus);
+	XA_STATE(xas, &kvm->vcpu_array, 0);
 	struct kvm_vcpu *vcpu;
-	unsigned long i;
 	u64 sum = 0;
 
-	kvm_for_each_vcpu(i, vcpu, kvm)
-		sum += local64_read((local64_t *)((void *)vcpu + offset));
+	/* As in kvm_get_vcpu(): the first @online of the array are vCPUs. */
+	smp_rmb();
+
+	if (!online)
+		return 0;
+
+	rcu_read_lock();
+	xas_for_each(&xas, vcpu, online - 1) {
+		if (!xas_retry(&xas, vcpu))
+			sum += local64_read((local64_t *)((void *)vcpu + offset));
+	}
+	rcu_read_unlock();
 
 	return sum;
 }
