@@ -25,7 +25,7 @@ help:
 ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
-COMMANDS := run test host guest tree
+COMMANDS := run test host guest tree bench bench-lab bench-cores structure-test
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
@@ -34,7 +34,6 @@ $(COMMANDS):
 else
 include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
-include $(EXITSTATS)/bench/bench.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
 .PHONY: run
@@ -105,6 +104,9 @@ $(B)/exitstats: $(EXITSTATS)/exitstats.c $(EXITSTATS)/exitstats_read.h $(ROOT)/i
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<
 
 endif
+
+#: make bench                        what exitstats costs: tables, out/bench/*.csv and exits.svg
+include $(EXITSTATS)/bench/bench.mk
 
 #: make clean                        remove build/ and out/
 .PHONY: clean

@@ -73,15 +73,12 @@ define bench-boot
 	done; done; done
 endef
 
-
 HEADER_exits := variant,ept,exit,instructions
 HEADER_leaves := variant,ept,leaf,vcpus,instructions
 HEADER_memory := variant,ept,what,bytes
 HEADER_boot := exitstats,ept,instructions,exits
 
-#: make bench                        what exitstats costs: tables, out/bench/*.csv and exits.svg
 .PHONY: bench bench-lab bench-cores
-bench: PACKAGES += gnuplot-nox
 bench: bench-lab bench-cores
 	@cd $(OUT)/bench; awk -v plot=$(B)/bench.dat -f $(BENCH)/report.awk *.csv
 	@cd $(OUT)/bench; gnuplot -e "added='$(B)/bench.dat'" $(BENCH)/bench.gp
@@ -106,3 +103,15 @@ bench-cores: $(B)/core_bench
 	@mkdir -p $(OUT)/bench
 	@echo "  on this machine's cores" >&2
 	@$< > $(OUT)/bench/cores.csv
+
+# The inlines of the hot path, with the kernel's own flags
+$(B)/hotpath/hotpath.o: $(BENCH)/hotpath.c $(B)/kernel.done
+	@mkdir -p $(@D)
+	@cp $< $(@D)
+	@printf 'obj-m := hotpath.o\nccflags-y := -I $$(srctree)/arch/x86/kvm\n' > $(@D)/Kbuild
+	@$(LAB)/progress.sh "building the hot path's inlines" $(@D)/log $(KMAKE) M=$(@D) hotpath.o
+
+# TAP, for make test
+.PHONY: structure-test
+structure-test: $(B)/hotpath/hotpath.o $(B)/variants/unpatched.done $(B)/variants/off.done
+	@$(BENCH)/structure.sh $(B)

@@ -258,8 +258,10 @@ static void *thread_of_reads(void *arg)
 	}
 	for (round = 0; round < ROUNDS; round++) {
 		reads_before = reads;
+		while (reads == reads_before)
+			__builtin_ia32_pause();
 		run_round(thread, round, EXITSTATS);
-		if (reads - reads_before < EXITS / 10)
+		if (reads - reads_before < EXITS / 40)
 			rounds[EXITSTATS][round][thread].end = 0;
 	}
 	stop = 1;

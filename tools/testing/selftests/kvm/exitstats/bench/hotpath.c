@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The inlines of exitstats.h as functions, compiled as the kernel compiles KVM, for
+ * structure.sh to look at their instructions.
+ */
+#include "exitstats.h"
+
+u64 hotpath_stamp(struct kvm_vcpu *vcpu, u64 tsc);
+void hotpath_count(struct kvm_vcpu *vcpu, fastpath_t completion);
+void hotpath_stamp_fastpath(struct kvm_vcpu *vcpu);
+fastpath_t hotpath_count_fastpath(struct kvm_vcpu *vcpu, fastpath_t completion);
+
+u64 hotpath_stamp(struct kvm_vcpu *vcpu, u64 tsc)
+{
+	return kvm_exitstats_stamp(vcpu, tsc);
+}
+
+void hotpath_count(struct kvm_vcpu *vcpu, fastpath_t completion)
+{
+	kvm_exitstats_count(vcpu, completion);
+}
+
+void hotpath_stamp_fastpath(struct kvm_vcpu *vcpu)
+{
+	kvm_exitstats_stamp_fastpath(vcpu);
+}
+
+fastpath_t hotpath_count_fastpath(struct kvm_vcpu *vcpu, fastpath_t completion)
+{
+	return kvm_exitstats_count_fastpath(vcpu, completion);
+}
