@@ -11,11 +11,6 @@
 
 #include "exitstats.h"
 
-/* Kernels that export to the vendor modules only have a macro for it. */
-#ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
-#define EXPORT_SYMBOL_FOR_KVM_INTERNAL EXPORT_SYMBOL_GPL
-#endif
-
 /* What a VM does whose VMM does not say; for VMs made after it is written. */
 static bool exitstats = true;
 module_param(exitstats, bool, 0644);

@@ -86,7 +86,7 @@ static void l1_forced_exit(struct vmx_pages *vmx)
 
 static void run_l1(struct kvm_vcpu *vcpu, void *l1_code)
 {
-	vm_vaddr_t vmx;
+	u64 vmx;
 
 	vcpu_alloc_vmx(vcpu->vm, &vmx);
 	vcpu_arch_set_entry_point(vcpu, l1_code);
