@@ -25,7 +25,7 @@ help:
 ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
-COMMANDS := run test host guest tree
+COMMANDS := run test host guest tree series
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
@@ -81,6 +81,12 @@ guest: static lab
 	$(call plan, run /run/program $(ARGS)) > guest.plan; \
 	{ $(call plan, kvm ept=$(EPT)); $(call plan, guest -smp $(VCPUS)); } > plan
 	@$(call lab-run, guest)
+
+#: make series                       the series as mails for git am, in out/series
+.PHONY: series
+series: $(B)/tree.done
+	@$(LAB)/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
+	@printf '%s\n' $(OUT)/series/$(NAME)/*
 
 # What RUN must be, since there is nothing but the program in the lab
 .PHONY: static
