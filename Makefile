@@ -25,7 +25,7 @@ help:
 ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
-COMMANDS := run test host guest tree series
+COMMANDS := run test host guest tree series apply unapply
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
@@ -87,6 +87,13 @@ guest: static lab
 series: $(B)/tree.done
 	@$(LAB)/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
 	@printf '%s\n' $(OUT)/series/$(NAME)/*
+
+#: make apply TREE=DIR               put the series on a kernel tree of yours
+#: make unapply TREE=DIR             take it off again
+.PHONY: apply unapply
+apply unapply: packages
+	@[ -d "$(TREE)" ] || { echo "TREE=DIR is missing: the kernel tree" >&2; exit 1; }
+	@$(LAB)/apply.sh $@ "$(TREE)" $(BUILD)/apply
 
 # What RUN must be, since there is nothing but the program in the lab
 .PHONY: static
