@@ -112,6 +112,14 @@ $(B)/exitstats: $(EXITSTATS)/exitstats.c $(ROOT)/include/uapi/linux/kvm_exitstat
 
 endif
 
+#: make test-all                     make test for each kernel under patches/
+.PHONY: test-all
+test-all:
+	@for kernel in $(notdir $(patsubst %/,%,$(wildcard $(ROOT)/patches/*/))); do \
+		echo "KERNEL=$$kernel" >&2; \
+		$(MAKE) test KERNEL=$$kernel || echo "not ok - KERNEL=$$kernel"; \
+	done | awk -f $(LAB)/sum.awk
+
 #: make clean                        remove build/ and out/
 .PHONY: clean
 clean:
