@@ -18,14 +18,15 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 .PHONY: help
 help:
-	@sed -n 's/^#: //p' $(MAKEFILE_LIST)
+	@sed -n 's/^#: //p' $(ROOT)/Makefile $(EXITSTATS)/bench/bench.mk
 
 .DELETE_ON_ERROR:
 
 ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
-COMMANDS := run test host guest tree bench bench-lab bench-cores structure-test
+COMMANDS := run test host guest tree series apply unapply bench bench-lab bench-cores \
+	    structure-test
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
@@ -34,6 +35,7 @@ $(COMMANDS):
 else
 include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
+include $(EXITSTATS)/bench/bench.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
 .PHONY: run
@@ -55,7 +57,7 @@ run: lab $(B)/exitstats
 
 #: make test                         all tests for one kernel
 .PHONY: test
-test: lab $(B)/selftests.done
+test: lab $(B)/selftests.done $(STRUCTURE)
 	@$(call lab-new, test); \
 	for p in $(SELFTEST_PROGS); do echo "file /run/$${p##*/} $$p 755 0 0"; done > files; \
 	for p in $(TOOL_PROGS); do echo "file /run/$${p##*/} $$p 755 0 0"; done > guest.files; \
@@ -68,7 +70,8 @@ test: lab $(B)/selftests.done
 		$(call plan, guest -smp $$((1 + ept))); \
 	done > plan; \
 	{ $(call plan, kvm ept=1 kvm.exitstats=0); $(call plan, guest PLAN=/plan.absent); } >> plan
-	@status=0; $(call lab-run, test) | tee $(B)/run/test/tap || status=$$?; \
+	@status=0; { $(BENCH)/structure.sh $(B) && $(call lab-run, test); } | \
+		tee $(B)/run/test/tap || status=$$?; \
 	awk -f $(LAB)/tap.awk $(B)/run/test/tap && [ $$status = 0 ]
 
 #: make host RUN=PROG [ARGS=] [EPT=] run a static program in the emulated, patched host
@@ -88,6 +91,19 @@ guest: static lab
 	{ $(call plan, kvm ept=$(EPT)); $(call plan, guest -smp $(VCPUS)); } > plan
 	@$(call lab-run, guest)
 
+#: make series                       the series as mails for git am, in out/series
+.PHONY: series
+series: $(B)/tree.done
+	@$(LAB)/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
+	@printf '%s\n' $(OUT)/series/$(NAME)/*
+
+#: make apply TREE=DIR               put the series on a kernel tree of yours
+#: make unapply TREE=DIR             take it off again
+.PHONY: apply unapply
+apply unapply: packages
+	@[ -d "$(TREE)" ] || { echo "TREE=DIR is missing: the kernel tree" >&2; exit 1; }
+	@$(LAB)/apply.sh $@ "$(TREE)" $(BUILD)/apply
+
 # What RUN must be, since there is nothing but the program in the lab
 .PHONY: static
 static:
@@ -105,8 +121,13 @@ $(B)/exitstats: $(EXITSTATS)/exitstats.c $(EXITSTATS)/exitstats_read.h $(ROOT)/i
 
 endif
 
-#: make bench                        what exitstats costs: tables, out/bench/*.csv and exits.svg
-include $(EXITSTATS)/bench/bench.mk
+#: make test-all                     make test for each kernel under patches/
+.PHONY: test-all
+test-all:
+	@for kernel in $(notdir $(patsubst %/,%,$(wildcard $(ROOT)/patches/*/))); do \
+		echo "KERNEL=$$kernel" >&2; \
+		$(MAKE) test KERNEL=$$kernel || echo "not ok - KERNEL=$$kernel"; \
+	done | awk -f $(LAB)/sum.awk
 
 #: make clean                        remove build/ and out/
 .PHONY: clean

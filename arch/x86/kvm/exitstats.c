@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: who counts, and what the guest reads.
+ * KVM exitstats: who counts.
  *
- * exitstats.h counts in the exit path; its comment is the place to start. The host
- * reads in exitstats_debugfs.c and exitstats_state.c.
+ * exitstats.h counts in the exit path; its comment is the place to start. The guest
+ * reads in exitstats_cpuid.c, the host in exitstats_debugfs.c and exitstats_state.c.
  * Documentation/virt/kvm/exitstats.rst is the interface.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/kvm_host.h>
 #include <linux/moduleparam.h>
-#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/xarray.h>
 
-#include "cpuid.h"
 #include "exitstats.h"
-
-/* Kernels that export to the vendor modules only have a macro for it. */
-#ifndef EXPORT_SYMBOL_FOR_KVM_INTERNAL
-#define EXPORT_SYMBOL_FOR_KVM_INTERNAL EXPORT_SYMBOL_GPL
-#endif
 
 /* What a VM does whose VMM does not say; for VMs made after it is written. */
 static bool exitstats = true;
@@ -125,25 +116,6 @@ void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_destroy_vcpu);
 
-/*
- * The one table of what the SDM defines: vol. 3, appendix "VMX Basic Exit
- * Reasons", edition 092 (2026). Names are those of VMX_EXIT_REASONS.
- */
-static bool exitstats_reason_defined(u32 reason)
-{
-	switch (reason) {
-	case 0 ... 34:
-	case 36 ... 37:
-	case 39 ... 41:
-	case 43 ... 70:
-	case 72 ... 81:
-	case 84 ... 85:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /**
  * __kvm_exitstats_sum() - sum a counter over the vCPUs of a VM
  * @kvm: the VM
@@ -178,52 +150,4 @@ u64 __kvm_exitstats_sum(struct kvm *kvm, size_t offset)
 	rcu_read_unlock();
 
 	return sum;
-}
-
-/**
- * kvm_exitstats_cpuid() - answer CPUID if the leaf is one of exitstats
- * @vcpu: the vCPU that executes CPUID; the VMM gave it no entry for that leaf
- *	  and index
- * @eax: in: leaf; out: as uapi linux/kvm_exitstats.h tells, like @ebx and @edx
- * @ebx: out
- * @ecx: in: basic exit reason, any value that the guest likes; out
- * @edx: out
- *
- * Exits are counted when they have been handled: this CPUID is in the next
- * reading.
- *
- * Return: false if the leaf is not answered here, the registers left alone: the
- * VM does not count, or the leaf is another or the VMM's own
- */
-bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
-{
-	u32 leaf = *eax, index = *ecx, reason, status;
-	struct kvm *kvm = vcpu->kvm;
-	u64 exits = 0, cycles = 0;
-
-	if (leaf < KVM_EXITSTATS_LEAF_CYCLES || leaf > KVM_EXITSTATS_LEAF_TOTAL ||
-	    !kvm->arch.exitstats.enabled || kvm_find_cpuid_entry(vcpu, leaf))
-		return false;
-
-	status = exitstats_reason_defined(index) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
-	reason = array_index_nospec(index, KVM_EXITSTATS_OTHER);
-
-	if (leaf == KVM_EXITSTATS_LEAF_TOTAL)
-		exits = kvm_exitstats_sum(kvm, arch.exitstats.exits);
-	else if (leaf != KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
-		exits = kvm_exitstats_sum(kvm, stat.exits_by_reason[reason]);
-
-	if (leaf == KVM_EXITSTATS_LEAF_TOTAL || leaf == KVM_EXITSTATS_LEAF_REASON)
-		cycles = kvm_exitstats_sum(kvm, arch.exitstats.cycles);
-	else if (leaf == KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
-		cycles = kvm_exitstats_sum(kvm, stat.cycles_by_reason[reason]);
-
-	*eax = lower_32_bits(exits);
-	*ebx = leaf == KVM_EXITSTATS_LEAF_EXITS ? upper_32_bits(exits) : upper_32_bits(cycles);
-	*ecx = lower_32_bits(cycles);
-	*edx = leaf == KVM_EXITSTATS_LEAF_TOTAL ? upper_32_bits(exits) : status;
-
-	vcpu_debug(vcpu, "exitstats: leaf %x reason %u: %llu exits, %llu cycles\n",
-		   leaf, index, exits, cycles);
-	return true;
 }

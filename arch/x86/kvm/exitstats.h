@@ -15,7 +15,7 @@
  * through handle_exit()) makes no difference.
  *
  * Only the thread that holds vcpu->mutex counts. Whoever wants to reads, at any
- * time: exitstats.c for the CPUID leaves, KVM's statistics and
+ * time: exitstats_cpuid.c for the guest, KVM's statistics and
  * exitstats_debugfs.c for the host.
  *
  * A vendor module joins by calling the two functions for the fastpath around it,

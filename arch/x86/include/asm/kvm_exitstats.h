@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * KVM exitstats: what a VM and its vCPUs hold. The code is in
- * arch/x86/kvm/exitstats.h (counting) and exitstats.c (everything else).
+ * arch/x86/kvm/exitstats.h (counting) and exitstats*.c (everything else).
  */
 #ifndef _ASM_X86_KVM_EXITSTATS_H
 #define _ASM_X86_KVM_EXITSTATS_H

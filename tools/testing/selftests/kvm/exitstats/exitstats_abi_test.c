@@ -70,6 +70,7 @@ static void guest_never_enabled(void)
 	struct leaf r;
 	int i;
 
+	kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
 	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
 		r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, reasons[i]);
 		GUEST_ASSERT_EQ(r.eax | r.ebx | r.ecx | r.edx, 0);

@@ -4,8 +4,8 @@
  * as far as handle_exit(), are counted once like all others, and so are those
  * that the fastpath looks at and leaves alone.
  */
+#include <pthread.h>
 #include <signal.h>
-#include <sys/time.h>
 
 #include "apic.h"
 #include "exitstats_bare.h"
@@ -23,6 +23,10 @@ static inline void write_icr(void)
 	wrmsr(APIC_BASE_MSR + (APIC_ICR >> 4), APIC_INT_ASSERT | APIC_DM_FIXED | TEST_VECTOR);
 }
 
+/*
+ * The interrupt that is pending then takes the vCPU out of the loop around
+ * vcpu_run(): handle_exit() runs for an exit that the fastpath has finished.
+ */
 static void guest_icr(void)
 {
 	u64 cycles;
@@ -170,28 +174,40 @@ static void guest_many_fast_exits(void)
 	GUEST_DONE();
 }
 
+static bool stop;
+
 static void on_signal(int sig)
 {
 }
 
+static void *signal_thread(void *vcpu_thread)
+{
+	while (!READ_ONCE(stop)) {
+		pthread_kill(*(pthread_t *)vcpu_thread, SIGUSR1);
+		usleep(500);
+	}
+	return NULL;
+}
+
 /*
- * A signal takes the vCPU out of the loop around vcpu_run() after exits that the
- * fastpath has finished: handle_exit() runs for these all the same.
+ * So does a signal that comes from another CPU when the vCPU is in that loop, as
+ * it is most of the time here.
  */
 KVM_ONE_VCPU_TEST(exitstats_fastpath, signals, guest_many_fast_exits)
 {
-	struct itimerval every_ms = { { 0, 1000 }, { 0, 1000 } }, never = {};
 	struct sigaction action = { .sa_handler = on_signal };
+	pthread_t self = pthread_self(), thread;
 	int interrupted = 0;
 
 	vcpu_set_cpuid_feature(vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
-	sigaction(SIGALRM, &action, NULL);
-	setitimer(ITIMER_REAL, &every_ms, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	pthread_create(&thread, NULL, signal_thread, &self);
 	while (__vcpu_run(vcpu)) {
 		TEST_ASSERT(errno == EINTR, "KVM_RUN: %s", strerror(errno));
 		interrupted++;
 	}
-	setitimer(ITIMER_REAL, &never, NULL);
+	WRITE_ONCE(stop, true);
+	pthread_join(thread, NULL);
 
 	TEST_ASSERT(interrupted, "no signal came in time");
 	TEST_ASSERT_EQ(get_ucall(vcpu, NULL), UCALL_DONE);

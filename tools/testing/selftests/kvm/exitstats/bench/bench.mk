@@ -78,6 +78,7 @@ HEADER_leaves := variant,ept,leaf,vcpus,instructions
 HEADER_memory := variant,ept,what,bytes
 HEADER_boot := exitstats,ept,instructions,exits
 
+#: make bench                        what exitstats costs: tables, out/bench/*.csv and exits.svg
 .PHONY: bench bench-lab bench-cores
 bench: bench-lab bench-cores
 	@cd $(OUT)/bench; awk -v plot=$(B)/bench.dat -f $(BENCH)/report.awk *.csv
@@ -113,5 +114,6 @@ $(B)/hotpath/hotpath.o: $(BENCH)/hotpath.c $(B)/kernel.done
 
 # TAP, for make test
 .PHONY: structure-test
-structure-test: $(B)/hotpath/hotpath.o $(B)/variants/unpatched.done $(B)/variants/off.done
+STRUCTURE := $(B)/hotpath/hotpath.o $(B)/variants/unpatched.done $(B)/variants/off.done
+structure-test: $(STRUCTURE)
 	@$(BENCH)/structure.sh $(B)

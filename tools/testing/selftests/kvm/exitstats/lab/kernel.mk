@@ -7,12 +7,9 @@ ifeq ($(filter $(KERNEL),$(KNOWN))$(wildcard $(KERNEL)),)
 $(error KERNEL=$(KERNEL): no such tree or tarball, and not a version that patches/ has: $(KNOWN))
 endif
 
-# What Debian 12 needs beyond make; PACKAGES+= adds one. The source comes last.
+# What Debian 12 needs beyond make; PACKAGES+= adds one. See source.sh for the source.
 PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsync patch kmod \
 	    ccache gnuplot-nox bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86
-ifneq ($(filter $(KERNEL),$(KNOWN)),)
-PACKAGES += linux-source-$(KERNEL)
-endif
 
 # One directory for each KERNEL; a path gets a name of its own.
 NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) | md5sum | cut -c1-8)),$(KERNEL))
@@ -21,7 +18,7 @@ LINUX := $(B)/linux
 
 NEW_FILES := $(shell find $(ROOT)/arch $(ROOT)/include -type f)
 SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch]) $(EXITSTATS)/exitstats.mk
-PATCHES := $(wildcard $(ROOT)/patches/*/*.patch)
+PATCHES := $(wildcard $(ROOT)/patches/*.* $(ROOT)/patches/*/*.patch)
 
 export CCACHE_DIR ?= $(HOME)/.cache/ccache
 export KBUILD_BUILD_TIMESTAMP := 2026-01-01
@@ -49,14 +46,16 @@ packages:
 tree: packages
 	@$(LAB)/tree.sh $(KERNEL) $(B)
 
-$(B)/tree.done: $(NEW_FILES) $(PATCHES) $(LAB)/tree.sh | packages
+$(B)/tree.done: $(NEW_FILES) $(PATCHES) $(LAB)/tree.sh $(LAB)/stage.sh | packages
 	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
 	@touch $@
 
-# Every line of kernel.config must have made it into .config.
+# Every line of kernel.config must have made it into .config, but for those that
+# kernel-VERSION.config says this kernel does not know.
 $(B)/config.done: $(LAB)/kernel.config $(B)/tree.done
 	@$(KMAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(LAB)/kernel.config
-	@lost=$$(grep '^CONFIG' $< | grep -vxFf $(LINUX)/.config); [ -z "$$lost" ] || \
+	@lost=$$(cat $(LINUX)/.config $(LAB)/kernel-$$(cat $(B)/version).config 2> /dev/null | \
+		grep -vxFf - $< | grep '^CONFIG'); [ -z "$$lost" ] || \
 		{ echo "kernel.config: this kernel does not take" $$lost >&2; exit 1; }
 	@touch $@
 

@@ -8,7 +8,8 @@
 # must. DIR/pristine keeps the original of each file that a patch ever touched.
 set -eu
 
-root=$(cd "$(dirname "$0")/../../../../../.." && pwd)
+lab=$(cd "$(dirname "$0")" && pwd)
+root=${lab%/tools/*}
 kernel=$1
 dir=$2
 
@@ -18,31 +19,21 @@ die()
 	exit 1
 }
 
-# What a Makefile of the kernel says of its version, as 6.12
-version_of()
-{
-	awk -F' *= *' '$1 == "VERSION" { v = $2 } $1 == "PATCHLEVEL" { print v "." $2; exit }'
-}
-
+versions=$(cd "$root/patches" && ls -d */ | tr -d /)
 if [ -d "$root/patches/$kernel" ]; then
-	source=/usr/src/linux-source-$kernel.tar.xz
+	source=
 	version=$kernel
-elif [ -f "$kernel/Makefile" ]; then
+elif [ -e "$kernel" ]; then
 	source=$kernel
-	version=$(version_of < "$kernel/Makefile")
-elif [ -f "$kernel" ]; then
-	source=$kernel
-	version=$(tar -xOf "$kernel" --occurrence=1 --wildcards --no-wildcards-match-slash \
-		  '*/Makefile' | version_of)
+	version=$("$lab/version.sh" "$kernel")
 else
-	die "KERNEL=$kernel: neither a kernel tree or tarball nor a known version:" \
-	    $(ls "$root/patches")
+	die "KERNEL=$kernel: neither a kernel tree or tarball nor a known version:" $versions
 fi
 [ -d "$root/patches/${version:-none}" ] ||
-	die "KERNEL=$kernel: is ${version:-no kernel}; there are patches for:" $(ls "$root/patches")
+	die "KERNEL=$kernel: is ${version:-no kernel}; there are patches for:" $versions
 
 if [ ! -d "$dir/linux" ]; then
-	[ -e "$source" ] || die "$source is missing: apt-get install linux-source-$version"
+	source=${source:-$("$lab/source.sh" "$version" "$(dirname "$dir")/source")}
 	mkdir -p "$dir"
 	free=$(df -Pk "$dir" | awk 'END { print int($4 / 1024) }')
 	[ "$free" -ge 4000 ] || die "$dir: $free MB free, a kernel build needs 4000"
@@ -57,28 +48,24 @@ if [ ! -d "$dir/linux" ]; then
 	mv "$dir/linux.new" "$dir/linux"
 fi
 
-# The originals with the patches, and the new files, side by side with the tree
+echo "$version" > "$dir/version"
 stage=$dir/stage
 mkdir -p "$dir/pristine"
-for file in $(sed -n 's,^+++ b/,,p' "$root/patches/$version"/*.patch | sort -u); do
-	[ -e "$dir/pristine/$file" ] && continue
-	mkdir -p "$dir/pristine/$(dirname "$file")"
-	cp -p "$dir/linux/$file" "$dir/pristine/$file"
+cd "$dir/linux"
+for file in $(sed -n 's,^--- a/,,p' "$root"/patches/*.patch "$root/patches/$version"/*.patch); do
+	[ -e "$dir/pristine/$file" ] || cp -p --parents "$file" "$dir/pristine"
 done
 rm -rf "$stage"
-cp -a "$dir/pristine" "$stage"
-for patch in "$root/patches/$version"/*.patch; do
-	patch -s -d "$stage" -p1 --no-backup-if-mismatch < "$patch" > "$dir/patch.log" ||
-		die "patches/$version/${patch##*/} does not apply to $source:" "$(cat "$dir/patch.log")"
-done
-(cd "$root" && find arch include Documentation tools -type f) > "$dir/new.list"
-(cd "$root" && xargs cp --parents -t "$stage") < "$dir/new.list"
+"$lab/stage.sh" "$version" "$dir/pristine" "$stage" || die "that was patches/ on ${source:-$dir/linux}"
+(cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
+	[ -e "$dir/pristine/$file" ] || echo "$file"
+done | sort > "$dir/new.list"
 
 # What was new in an earlier version of the series and is no more
 if [ -f "$dir/new.applied" ]; then
-	sort "$dir/new.list" | comm -13 - "$dir/new.applied" | (cd "$dir/linux" && xargs -r rm -f)
+	comm -13 "$dir/new.list" "$dir/new.applied" | (cd "$dir/linux" && xargs -r rm -f)
 fi
 rsync -rc "$stage/" "$dir/linux/"
-sort "$dir/new.list" > "$dir/new.applied"
+mv "$dir/new.list" "$dir/new.applied"
 rm -rf "$stage"
 echo "$dir/linux"
