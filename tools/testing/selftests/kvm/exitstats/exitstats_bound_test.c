@@ -10,6 +10,7 @@
 #include "kselftest_harness.h"
 
 #include "../../../../../arch/x86/kvm/exitstats.c"
+#include "../../../../../arch/x86/kvm/exitstats_cpuid.c"
 
 /* What an exit takes here. */
 #define CYCLES	((1ull << 33) + 5)
@@ -46,10 +47,11 @@ FIXTURE_SETUP(exitstats_bound)
 
 	self->kvm = calloc(1, sizeof(*self->kvm));
 	ASSERT_NE(self->kvm, NULL);
-	self->vcpu = &self->kvm->vcpus[0];
+	self->vcpu = &self->kvm->vcpu_array[0];
+	self->kvm->online_vcpus = SHIM_VCPUS;
 	kvm_exitstats_init_vm(self->kvm);
 	for (i = 0; i < SHIM_VCPUS; i++) {
-		struct kvm_vcpu *vcpu = &self->kvm->vcpus[i];
+		struct kvm_vcpu *vcpu = &self->kvm->vcpu_array[i];
 
 		vcpu->kvm = self->kvm;
 		memset(vcpu->stat.before, SHIM_CANARY & 0xff, sizeof(vcpu->stat.before));
@@ -151,7 +153,7 @@ TEST_F(exitstats_bound, every_completion)
 TEST_F(exitstats_bound, not_enabled)
 {
 	struct kvm *kvm = calloc(1, sizeof(*kvm));
-	struct kvm_vcpu *vcpu = &kvm->vcpus[0];
+	struct kvm_vcpu *vcpu = &kvm->vcpu_array[0];
 	u32 eax = KVM_EXITSTATS_LEAF_TOTAL, ebx = 1, ecx = 2, edx = 3;
 	int completion;
 
@@ -196,7 +198,7 @@ do {								\
 /* Both halves of each figure, the sums over two vCPUs carrying into the upper. */
 TEST_F(exitstats_bound, both_halves)
 {
-	struct kvm_vcpu *vcpus = self->kvm->vcpus;
+	struct kvm_vcpu *vcpus = self->kvm->vcpu_array;
 
 	vcpus[0].stat.exits_by_reason[10].value = 0x1ffffffff;
 	vcpus[1].stat.exits_by_reason[10].value = 0x200000002;

@@ -93,7 +93,8 @@ struct kvm {
 	} arch;
 	int lock;
 	int created_vcpus;
-	struct kvm_vcpu vcpus[SHIM_VCPUS];
+	int online_vcpus;
+	struct kvm_vcpu vcpu_array[SHIM_VCPUS];
 };
 
 struct dentry;
@@ -108,25 +109,22 @@ static inline u64 rdtsc(void)
 #define mutex_lock(lock)	((*(lock))++)
 #define mutex_unlock(lock)	((*(lock))--)
 
-struct shim_vcpus {
-	struct kvm *kvm;
-	unsigned long *index;
-	struct kvm_vcpu **vcpu;
-	int next;
-};
+/* The xarray of a VM's vCPUs is an array here. */
+#define XA_STATE(xas, array, first)					\
+	struct {							\
+		struct kvm_vcpu *vcpus;					\
+		unsigned long next;					\
+	} xas = { *(array), first }
 
-static inline bool shim_next_vcpu(struct shim_vcpus *vcpus)
-{
-	if (vcpus->next == SHIM_VCPUS)
-		return false;
-	*vcpus->index = vcpus->next;
-	*vcpus->vcpu = &vcpus->kvm->vcpus[vcpus->next++];
-	return true;
-}
+#define xas_for_each(xas, vcpu, last)					\
+	for (; (xas)->next <= (last) && ((vcpu) = &(xas)->vcpus[(xas)->next]); (xas)->next++)
 
-#define kvm_for_each_vcpu(i, vcpu, kvm)					\
-	for (struct shim_vcpus __vcpus = { kvm, &(i), &(vcpu) };	\
-	     shim_next_vcpu(&__vcpus);)
+#define xas_retry(xas, vcpu)	false
+#define atomic_read(v)		(*(v))
+#undef smp_rmb
+#define smp_rmb()		barrier()
+#define rcu_read_lock()		barrier()
+#define rcu_read_unlock()	barrier()
 
 static inline void *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function)
 {
