@@ -2,6 +2,11 @@
 /*
  * KVM exitstats: the tables in debugfs, kvm/<pid>-<fd>/exitstats for a VM and
  * kvm/<pid>-<fd>/vcpu<n>/exitstats for a vCPU.
+ *
+ * An open file does not hold the VM: KVM removes the VM's directory before it
+ * frees anything, which waits for readers, and debugfs keeps those that come
+ * later away. If it did hold the VM, closing a file could be what destroys the VM,
+ * after the vendor module was unloaded.
  */
 #include <linux/debugfs.h>
 #include <linux/kvm_host.h>
@@ -69,6 +74,7 @@ static int exitstats_vm_show(struct seq_file *m, void *unused)
 	exitstats_show(m, m->private, NULL);
 	return 0;
 }
+DEFINE_SHOW_ATTRIBUTE(exitstats_vm);
 
 static int exitstats_vcpu_show(struct seq_file *m, void *unused)
 {
@@ -77,63 +83,7 @@ static int exitstats_vcpu_show(struct seq_file *m, void *unused)
 	exitstats_show(m, vcpu->kvm, vcpu);
 	return 0;
 }
-
-/* An open file holds the VM, and so its vCPUs. */
-static int exitstats_open(struct file *file, struct kvm *kvm, void *private,
-			  int (*show)(struct seq_file *m, void *unused))
-{
-	int r;
-
-	if (!kvm_get_kvm_safe(kvm))
-		return -ENOENT;
-
-	r = single_open(file, show, private);
-	if (r)
-		kvm_put_kvm(kvm);
-	return r;
-}
-
-static int exitstats_vm_open(struct inode *inode, struct file *file)
-{
-	return exitstats_open(file, inode->i_private, inode->i_private, exitstats_vm_show);
-}
-
-static int exitstats_vm_release(struct inode *inode, struct file *file)
-{
-	kvm_put_kvm(inode->i_private);
-	return single_release(inode, file);
-}
-
-static const struct file_operations exitstats_vm_fops = {
-	.owner = THIS_MODULE,
-	.open = exitstats_vm_open,
-	.read = seq_read,
-	.llseek = seq_lseek,
-	.release = exitstats_vm_release,
-};
-
-static int exitstats_vcpu_open(struct inode *inode, struct file *file)
-{
-	struct kvm_vcpu *vcpu = inode->i_private;
-
-	return exitstats_open(file, vcpu->kvm, vcpu, exitstats_vcpu_show);
-}
-
-static int exitstats_vcpu_release(struct inode *inode, struct file *file)
-{
-	struct kvm_vcpu *vcpu = inode->i_private;
-
-	kvm_put_kvm(vcpu->kvm);
-	return single_release(inode, file);
-}
-
-static const struct file_operations exitstats_vcpu_fops = {
-	.owner = THIS_MODULE,
-	.open = exitstats_vcpu_open,
-	.read = seq_read,
-	.llseek = seq_lseek,
-	.release = exitstats_vcpu_release,
-};
+DEFINE_SHOW_ATTRIBUTE(exitstats_vcpu);
 
 /**
  * kvm_exitstats_create_vm_debugfs() - make the table of a VM

@@ -4,8 +4,9 @@
 # before it puts TEST_GEN_PROGS together from TEST_GEN_PROGS_x86_64 (newer kernels:
 # TEST_GEN_PROGS_x86, in Makefile.kvm), which is where SPLIT_TESTS stands.
 
-EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test bound_test cycles_test \
-	fastpath_test invalid_state_test nested_test scope_test trace_test)
+EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test absent_test bound_test \
+	control_test cycles_test fastpath_test host_test invalid_state_test lifetime_test \
+	nested_test scope_test state_test trace_test)
 
 TEST_GEN_PROGS_x86_64 += $(EXITSTATS_TESTS)
 TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)

@@ -9,7 +9,8 @@ endif
 
 # What Debian 12 needs beyond make; PACKAGES+= adds one. See source.sh for the source.
 PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsync patch kmod \
-	    ccache gnuplot-nox bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86
+	    ccache gnuplot-nox bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86 \
+	    libjansson-dev
 
 # One directory for each KERNEL; a path gets a name of its own.
 NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) | md5sum | cut -c1-8)),$(KERNEL))
@@ -68,10 +69,14 @@ include $(EXITSTATS)/exitstats.mk
 SELFTEST_DIR := $(LINUX)/tools/testing/selftests/kvm
 SELFTEST_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TESTS))
 TOOL_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TOOLS))
+# KVM's own that the series must not break
+KVM_PROGS := $(SELFTEST_DIR)/kvm_binary_stats_test
+# ... and one for an AMD host; found when the tree is there
+SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
 	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
 	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log sh -c \
 		'$(KMAKE) -j$(JOBS) headers && $(MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) \
-		$(SELFTEST_PROGS) $(TOOL_PROGS)'
+		$(SELFTEST_PROGS) $(TOOL_PROGS) $(KVM_PROGS) $(SVM_PROGS)'
 	@touch $@

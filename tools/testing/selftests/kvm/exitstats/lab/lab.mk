@@ -34,9 +34,9 @@ lab: $(B)/base.cpio.zst $(B)/boot
 
 # $(call lab-run,NAME): boot what is in $(B)/run/NAME, made by lab-new:
 # plan and guest.plan (see init.c), files and guest.files (lines of gen_init_cpio).
-# LAB_CPUS is the emulated host's, BOOT_FLAGS are boot's.
+# LAB_CPUS is the emulated host's, LAB_SVM makes that an AMD one, BOOT_FLAGS are boot's.
 LAB_CPUS := 1
-lab-run = LAB_CPUS=$(LAB_CPUS) $(LAB)/run.sh $(B) $(B)/run/$(strip $(1)) $(BOOT_FLAGS)
+lab-run = LAB_CPUS=$(LAB_CPUS) LAB_SVM=$(LAB_SVM) $(LAB)/run.sh $(B) $(B)/run/$(strip $(1)) $(BOOT_FLAGS)
 lab-new = rm -rf $(B)/run/$(strip $(1)) && mkdir -p $(B)/run/$(strip $(1)) && \
 	cd $(B)/run/$(strip $(1)) && : > files && : > guest.files && : > plan && : > guest.plan
 

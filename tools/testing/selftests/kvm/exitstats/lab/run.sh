@@ -48,6 +48,12 @@ xorriso -as mkisofs -quiet -o lab.iso -b isolinux.bin -c boot.cat -no-emul-boot 
 	-boot-load-size 4 -boot-info-table iso 2> xorriso.log || { cat xorriso.log >&2; exit 1; }
 rm -rf iso
 
+# An AMD host: QEMU emulates SVM, as Bochs does VMX.
+[ -z "${LAB_SVM:-}" ] ||
+	exec "$b/boot" "$@" "$dir" qemu-system-x86_64 -accel tcg -cpu EPYC,svm=on,npt=on -m 1024 \
+		-nodefaults -display none -no-reboot -cdrom lab.iso \
+		-serial file:console.log -serial file:stream
+
 # Without "c" the debugger that this Bochs is would wait at its prompt.
 echo c > debugger
 exec "$b/boot" "$@" "$dir" bochs -q -f "$lab/bochsrc" -rc debugger "cpu: count=$cpus"

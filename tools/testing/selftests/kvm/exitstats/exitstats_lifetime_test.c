@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: VMs and vCPUs come and go, and run, while others read everything
+ * there is to read, of VMs that are about to go as well.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <pthread.h>
+
+#include "exitstats_debugfs.h"
+
+#define NR_MAKERS	3
+#define NR_READERS	2
+#define NR_VMS		6	/* of each maker */
+#define NR_VCPUS	2
+#define NR_EXITS	100
+#define NR_HELD		16	/* tables and statistics that a reader keeps open */
+
+static void guest_invd(void)
+{
+	int i;
+
+	for (i = 0; i < NR_EXITS; i++)
+		asm volatile("invd");
+	GUEST_DONE();
+}
+
+static bool stop;
+static int last_stats_fd = -1;
+static pthread_mutex_t stats_fd_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Hand a vCPU's statistics over to the readers, who close them. */
+static void offer_stats(struct kvm_vcpu *vcpu)
+{
+	int fd = vcpu_get_stats_fd(vcpu);
+
+	pthread_mutex_lock(&stats_fd_lock);
+	if (last_stats_fd >= 0)
+		close(last_stats_fd);
+	last_stats_fd = fd;
+	pthread_mutex_unlock(&stats_fd_lock);
+}
+
+static int take_stats(void)
+{
+	int fd;
+
+	pthread_mutex_lock(&stats_fd_lock);
+	fd = last_stats_fd;
+	last_stats_fd = -1;
+	pthread_mutex_unlock(&stats_fd_lock);
+	return fd;
+}
+
+static void *make(void *unused)
+{
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+	struct kvm_vm *vm;
+	int i, j;
+
+	for (i = 0; i < NR_VMS; i++) {
+		vm = vm_create(NR_VCPUS);
+		vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i % 4 != 3);
+		/* One at a time, with readers at the first when the second comes. */
+		for (j = 0; j < NR_VCPUS; j++) {
+			vcpus[j] = vm_vcpu_add(vm, j, guest_invd);
+			offer_stats(vcpus[j]);
+			TEST_ASSERT_EQ(run_guest(vcpus[j]), UCALL_DONE);
+			if (i % 4 != 3)
+				assert_stats(vcpus[j]);
+		}
+		kvm_vm_free(vm);
+	}
+	return NULL;
+}
+
+/* Read it to its end, or to the end of its VM. */
+static size_t read_all(int fd)
+{
+	size_t size = 0;
+	char buf[1024];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		size += n;
+	TEST_ASSERT(!n || errno == EIO, "read: %s", strerror(errno));
+	return size;
+}
+
+static void *read_everything(void *unused)
+{
+	static const char *const patterns[] = {
+		KVM_DEBUGFS "/*/exitstats",
+		KVM_DEBUGFS "/*/vcpu*/exitstats",
+		KVM_DEBUGFS "/*/*_by_reason",
+		KVM_DEBUGFS "/*_by_reason",
+	};
+	int held[NR_HELD], nr_held = 0, i, j, fd;
+	unsigned long nr_read = 0;
+	glob_t found;
+
+	for (i = 0; i < NR_HELD; i++)
+		held[i] = -1;
+
+	while (!READ_ONCE(stop)) {
+		for (i = 0; i < ARRAY_SIZE(patterns); i++) {
+			if (glob(patterns[i], GLOB_NOSORT, NULL, &found))
+				continue;
+			for (j = 0; j < found.gl_pathc; j++) {
+				fd = open(found.gl_pathv[j], O_RDONLY);
+				TEST_ASSERT(fd >= 0 || errno == ENOENT || errno == EIO,
+					    "%s: %s", found.gl_pathv[j], strerror(errno));
+				if (fd < 0)
+					continue;
+				nr_read += read_all(fd) > 0;
+				/* Keep it, read it once more when it is old. */
+				if (held[nr_held] >= 0) {
+					if (!lseek(held[nr_held], 0, SEEK_SET))
+						read_all(held[nr_held]);
+					close(held[nr_held]);
+				}
+				held[nr_held] = fd;
+				nr_held = (nr_held + 1) % NR_HELD;
+			}
+			globfree(&found);
+		}
+		fd = take_stats();
+		if (fd >= 0) {
+			nr_read += read_all(fd) > 0;
+			close(fd);
+		}
+	}
+
+	for (i = 0; i < NR_HELD; i++)
+		if (held[i] >= 0)
+			close(held[i]);
+	return (void *)nr_read;
+}
+
+TEST(under_load)
+{
+	pthread_t makers[NR_MAKERS], readers[NR_READERS];
+	unsigned long nr_read = 0;
+	void *n;
+	int i;
+
+	for (i = 0; i < NR_READERS; i++)
+		pthread_create(&readers[i], NULL, read_everything, NULL);
+	for (i = 0; i < NR_MAKERS; i++)
+		pthread_create(&makers[i], NULL, make, NULL);
+	for (i = 0; i < NR_MAKERS; i++)
+		pthread_join(makers[i], NULL);
+	WRITE_ONCE(stop, true);
+	for (i = 0; i < NR_READERS; i++) {
+		pthread_join(readers[i], &n);
+		nr_read += (unsigned long)n;
+	}
+	close(take_stats());
+
+	ksft_print_msg("%d VMs, read %lu files\n", NR_MAKERS * NR_VMS, nr_read);
+	TEST_ASSERT(nr_read, "nothing was read");
+}
+
+int main(int argc, char *argv[])
+{
+	require_exitstats();
+	require_debugfs();
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * qmp_test: what an unmodified QEMU says of its guest's exits, against what the
+ * guest reads from the leaves and against debugfs.
+ *
+ *	qmp_test [-v] [PLAN=FILE]	in the emulated host: start the guest, and compare
+ *	qmp_test guest			in the guest: print all figures, again and again
+ *
+ * Of the guest's plans, FILE is the one that does the latter.
+ *
+ * The guest prints as it goes on exiting. So QEMU is asked twice, the guest stopped
+ * both times, and what the guest read in between lies in between: exactly, for
+ * each reason that did not occur in that time.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <asm/vmx.h>
+#include <jansson.h>
+#include <linux/kvm_exitstats.h>
+
+#include "stream.h"
+#include "../exitstats_read.h"
+
+#define NR_REASONS	86
+#define NR_SLOTS	(NR_REASONS + 1)
+#define QMP_SOCKET	"/tmp/qmp"
+#define STATS		"{'provider': 'kvm', 'names': ['exits', 'exits_by_reason', 'cycles_by_reason']}"
+
+typedef unsigned long long u64;
+
+struct figures {
+	u64 exits[NR_SLOTS];
+	u64 cycles[NR_SLOTS];
+	u64 total_exits;
+	u64 total_cycles;
+	int nr_vcpus;
+	bool complete;		/* per vCPU, the histogram's sum is KVM's exits */
+};
+
+static pid_t guest;
+static int nr_tests;
+static int nr_failed;
+static bool verbose;
+static bool reversed;	/* QEMU 7.2 has the last bucket of a histogram first */
+
+static void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	printf("Bail out! ");
+	vprintf(fmt, ap);
+	printf("\n");
+	va_end(ap);
+	if (guest > 0)
+		kill(guest, SIGTERM);
+	exit(1);
+}
+
+static void test(bool ok, const char *what)
+{
+	printf("%sok %d qmp: %s\n", ok ? "" : "not ", ++nr_tests, what);
+	fflush(stdout);
+	nr_failed += !ok;
+}
+
+/* In the guest. The last line of a round tells the host that it has all. */
+static void print_figures(void)
+{
+	u64 exits[NR_REASONS], cycles[NR_REASONS];
+	struct exitstats total;
+	int i;
+
+	for (;;) {
+		for (i = 0; i < NR_REASONS; i++) {
+			exitstats_read_exits(i, &exits[i]);
+			exitstats_read_cycles(i, &cycles[i]);
+		}
+		total = exitstats_read();
+		for (i = 0; i < NR_REASONS; i++)
+			if (exits[i])
+				printf("%d %llu %llu\n", i, exits[i], cycles[i]);
+		printf("total %llu %llu\n", total.exits, total.cycles);
+		printf("end 0 0\n");
+		fflush(stdout);
+		usleep(100000);
+	}
+}
+
+/* The guest's output, line by line. */
+static bool guest_line(FILE *from, char *line, size_t size)
+{
+	static char text[STREAM_MAX];
+	static size_t have, at;
+	struct stream_header h;
+	size_t n = 0;
+
+	while (n < size - 1) {
+		if (at == have) {
+			do {
+				if (fread(&h, sizeof(h), 1, from) != 1 || h.magic != STREAM_MAGIC ||
+				    h.len > STREAM_MAX || fread(text, 1, h.len, from) != h.len)
+					return false;
+				if (h.type == STREAM_ERR)
+					fwrite(text, 1, h.len, stderr);
+			} while (h.type != STREAM_OUT);
+			have = h.len;
+			at = 0;
+			continue;
+		}
+		if (text[at] == '\n') {
+			at++;
+			break;
+		}
+		line[n++] = text[at++];
+	}
+	line[n] = 0;
+	return true;
+}
+
+/* A whole round of the guest's */
+static void guest_round(FILE *from, struct figures *f)
+{
+	char line[128], word[16];
+	u64 exits, cycles;
+	int slot;
+
+	memset(f, 0, sizeof(*f));
+	while (guest_line(from, line, sizeof(line))) {
+		if (sscanf(line, "%15s %llu %llu", word, &exits, &cycles) != 3)
+			die("the guest says: %s", line);
+		if (!strcmp(word, "end"))
+			return;
+		if (!strcmp(word, "total")) {
+			f->total_exits = exits;
+			f->total_cycles = cycles;
+			continue;
+		}
+		slot = atoi(word);
+		f->exits[slot] = exits;
+		f->cycles[slot] = cycles;
+	}
+	die("the guest ended");
+}
+
+static FILE *start_guest(char *plan)
+{
+	char *const argv[] = {
+		"/init", "guest", plan, "-qmp", "unix:" QMP_SOCKET ",server=on,wait=off", NULL,
+	};
+	int out[2];
+
+	if (pipe(out))
+		die("pipe: %s", strerror(errno));
+	guest = fork();
+	if (!guest) {
+		dup2(out[1], 1);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	close(out[1]);
+	return fdopen(out[0], "r");
+}
+
+static int qmp_socket(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = QMP_SOCKET };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		die("%s: %s", QMP_SOCKET, strerror(errno));
+	return fd;
+}
+
+/* The next message; events are none of ours. */
+static json_t *qmp_read(int fd)
+{
+	json_error_t error;
+	json_t *message;
+
+	for (;;) {
+		message = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, &error);
+		if (!message)
+			die("QMP: %s", error.text);
+		if (!json_object_get(message, "event"))
+			return message;
+		json_decref(message);
+	}
+}
+
+/* Execute a command, in JSON with ' for ". */
+static json_t *qmp(int fd, const char *command)
+{
+	json_t *message, *result;
+	char json[256];
+	size_t i = 0;
+
+	do {
+		json[i] = command[i] == '\'' ? '"' : command[i];
+	} while (command[i++]);
+	if (verbose)
+		printf("# %s\n", json);
+	if (write(fd, json, strlen(json)) < 0)
+		die("QMP: %s", strerror(errno));
+	message = qmp_read(fd);
+	result = json_incref(json_object_get(message, "return"));
+	if (!result)
+		die("%s: %s", command, json_dumps(message, 0));
+	json_decref(message);
+	return result;
+}
+
+static u64 add_histogram(u64 *slots, json_t *values)
+{
+	u64 value, sum = 0;
+	int i, bucket;
+
+	if (json_array_size(values) != NR_SLOTS)
+		die("a histogram of %zu", json_array_size(values));
+	for (i = 0; i < NR_SLOTS; i++) {
+		bucket = reversed ? NR_SLOTS - 1 - i : i;
+		value = json_integer_value(json_array_get(values, bucket));
+		slots[i] += value;
+		sum += value;
+	}
+	return sum;
+}
+
+static json_t *stat_value(json_t *stats, const char *name)
+{
+	json_t *stat;
+	size_t i;
+
+	json_array_foreach(stats, i, stat) {
+		if (!strcmp(json_string_value(json_object_get(stat, "name")), name))
+			return json_object_get(stat, "value");
+	}
+	die("no %s in query-stats", name);
+	return NULL;
+}
+
+static const char stats_query[] =
+	"{'execute': 'query-stats', 'arguments': {'target': 'vcpu', 'providers': [" STATS "]}}";
+
+/* With the guest stopped: all figures are of one moment. */
+static void query_stats(int fd, struct figures *f)
+{
+	json_t *vcpus = qmp(fd, stats_query), *vcpu, *stats;
+	u64 exits, cycles;
+	char *text;
+	size_t i;
+
+	if (verbose) {
+		text = json_dumps(vcpus, 0);
+		printf("# %s\n", text);
+		free(text);
+	}
+	memset(f, 0, sizeof(*f));
+	f->complete = true;
+	json_array_foreach(vcpus, i, vcpu) {
+		stats = json_object_get(vcpu, "stats");
+		exits = add_histogram(f->exits, stat_value(stats, "exits_by_reason"));
+		cycles = add_histogram(f->cycles, stat_value(stats, "cycles_by_reason"));
+		f->total_exits += exits;
+		f->total_cycles += cycles;
+		f->complete &= exits == (u64)json_integer_value(stat_value(stats, "exits"));
+		f->nr_vcpus++;
+	}
+	json_decref(vcpus);
+}
+
+static bool schema_says(json_t *schemas, const char *name, const char *unit)
+{
+	json_t *schema, *stat, *u;
+	size_t i, j;
+
+	json_array_foreach(schemas, i, schema) {
+		json_array_foreach(json_object_get(schema, "stats"), j, stat) {
+			if (strcmp(json_string_value(json_object_get(stat, "name")), name))
+				continue;
+			u = json_object_get(stat, "unit");
+			return (unit ? u && !strcmp(json_string_value(u), unit) : !u) &&
+			       !strcmp(json_string_value(json_object_get(stat, "type")),
+				       "linear-histogram") &&
+			       json_integer_value(json_object_get(stat, "bucket-size")) == 1;
+		}
+	}
+	return false;
+}
+
+static void read_table(struct figures *f)
+{
+	char line[256], word[16], name[32];
+	u64 exits, cycles;
+	FILE *file = NULL;
+	glob_t found;
+	int slot;
+
+	memset(f, 0, sizeof(*f));
+	if (!glob("/sys/kernel/debug/kvm/*/exitstats", 0, NULL, &found))
+		file = fopen(found.gl_pathv[0], "r");
+	if (!file)
+		die("no table in debugfs");
+	while (fgets(line, sizeof(line), file)) {
+		if (verbose)
+			printf("# %s", line);
+		if (sscanf(line, "%15s %31s %llu %llu", word, name, &exits, &cycles) != 4)
+			continue;
+		if (!strcmp(word, "total")) {
+			f->total_exits = exits;
+			f->total_cycles = cycles;
+			continue;
+		}
+		slot = strcmp(word, "-") ? atoi(word) : NR_REASONS;
+		f->exits[slot] = exits;
+		f->cycles[slot] = cycles;
+	}
+	fclose(file);
+}
+
+static bool between(u64 low, u64 value, u64 high)
+{
+	return low <= value && value <= high;
+}
+
+static bool figures_between(const struct figures *low, const struct figures *f,
+			    const struct figures *high)
+{
+	bool ok = between(low->total_exits, f->total_exits, high->total_exits) &&
+		  between(low->total_cycles, f->total_cycles, high->total_cycles);
+	int i, nr_exact = 0;
+
+	for (i = 0; i < NR_REASONS; i++) {
+		if (!between(low->exits[i], f->exits[i], high->exits[i]) ||
+		    !between(low->cycles[i], f->cycles[i], high->cycles[i])) {
+			printf("# reason %d: guest %llu, %llu; QEMU %llu, %llu, then %llu, %llu\n",
+			       i, f->exits[i], f->cycles[i], low->exits[i], low->cycles[i],
+			       high->exits[i], high->cycles[i]);
+			ok = false;
+		}
+		nr_exact += high->exits[i] && low->exits[i] == high->exits[i];
+	}
+	printf("# reasons that occurred, and not in between: %d\n", nr_exact);
+	return ok && nr_exact > 0;
+}
+
+static bool figures_same(const struct figures *a, const struct figures *b)
+{
+	return a->total_exits == b->total_exits && a->total_cycles == b->total_cycles &&
+	       !memcmp(a->exits, b->exits, sizeof(a->exits)) &&
+	       !memcmp(a->cycles, b->cycles, sizeof(a->cycles));
+}
+
+int main(int argc, char **argv)
+{
+	struct figures before, read, after, table;
+	int fd;
+	json_t *json;
+	FILE *from;
+
+	if (argc > 1 && !strcmp(argv[1], "guest"))
+		print_figures();
+	verbose = argc > 1 && !strcmp(argv[1], "-v");
+	argv += verbose;
+
+	printf("TAP version 13\n1..4\n");
+	fflush(stdout);
+	from = start_guest(argv[1] ?: "PLAN=/plan");
+	guest_round(from, &read);
+
+	fd = qmp_socket();
+	json = qmp_read(fd);	/* the greeting */
+	json = json_object_get(json_object_get(json_object_get(json, "QMP"), "version"), "qemu");
+	printf("# QEMU %lld.%lld\n", json_integer_value(json_object_get(json, "major")),
+	       json_integer_value(json_object_get(json, "minor")));
+	json_decref(qmp(fd, "{'execute': 'qmp_capabilities'}"));
+
+	json = qmp(fd, "{'execute': 'query-stats-schemas'}");
+	test(schema_says(json, "exits_by_reason", NULL) &&
+	     schema_says(json, "cycles_by_reason", "cycles"),
+	     "query-stats-schemas has two histograms with a bucket for each reason");
+	json_decref(json);
+
+	json_decref(qmp(fd, "{'execute': 'stop'}"));
+	read_table(&table);
+	query_stats(fd, &before);
+	reversed = !figures_same(&before, &table);
+	if (reversed)
+		query_stats(fd, &before);
+	printf("# histograms %s bucket first\n", reversed ? "last" : "first");
+	json_decref(qmp(fd, "{'execute': 'cont'}"));
+
+	/* The first that read CPUID's after the stop may have begun before it. */
+	do {
+		guest_round(from, &read);
+	} while (read.exits[EXIT_REASON_CPUID] < before.exits[EXIT_REASON_CPUID]);
+	guest_round(from, &read);
+
+	json_decref(qmp(fd, "{'execute': 'stop'}"));
+	query_stats(fd, &after);
+	read_table(&table);
+
+	printf("# %d vCPUs, %llu exits, then %llu, then %llu\n", after.nr_vcpus,
+	       before.total_exits, read.total_exits, after.total_exits);
+	test(before.complete && after.complete && after.nr_vcpus,
+	     "query-stats: exits_by_reason adds up to exits, for each vCPU");
+	test(figures_between(&before, &read, &after),
+	     "the guest reads what query-stats says");
+	test(figures_same(&after, &table), "debugfs has what query-stats says");
+	json_decref(qmp(fd, "{'execute': 'quit'}"));
+	waitpid(guest, NULL, 0);
+	return nr_failed > 0;
+}

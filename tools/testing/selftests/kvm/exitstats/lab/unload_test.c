@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * unload_test: KVM's modules are unloaded while files of exitstats are open, and
+ * loaded and unloaded again and again.
+ *
+ *	unload_test [DIR]	the modules are in DIR, /modules/ by default
+ *
+ * It ends with the modules loaded.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+
+#define NR_ROUNDS	20
+
+static const char *dir = "/modules/";
+static int nr_tests;
+static int nr_failed;
+
+static void die(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void test(bool ok, const char *what)
+{
+	printf("%sok %d unload: %s\n", ok ? "" : "not ", ++nr_tests, what);
+	fflush(stdout);
+	nr_failed += !ok;
+}
+
+static void load(const char *name, const char *params)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s%s.ko", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || (syscall(SYS_finit_module, fd, params, 0) && errno != EEXIST))
+		die(path);
+	close(fd);
+}
+
+static bool unload(const char *name)
+{
+	return !syscall(SYS_delete_module, name, O_NONBLOCK);
+}
+
+static bool busy(const char *name)
+{
+	return !unload(name) && (errno == EWOULDBLOCK || errno == EBUSY);
+}
+
+struct vm {
+	int kvm, fd, vcpu, stats, table, vcpu_table;
+};
+
+static int open_table(struct vm *vm, const char *vcpu)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/%sexitstats", getpid(),
+		 vm->fd, vcpu);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+/* A VM whose vCPU has run: HLT, at its reset vector. */
+static struct vm create_vm(void)
+{
+	struct kvm_userspace_memory_region region = {
+		.guest_phys_addr = 0xfffff000,
+		.memory_size = 0x1000,
+	};
+	struct vm vm;
+	char *memory;
+
+	memory = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory[0xff0] = 0xf4;
+	region.userspace_addr = (unsigned long)memory;
+
+	vm.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm.kvm < 0)
+		die("/dev/kvm");
+	vm.fd = ioctl(vm.kvm, KVM_CREATE_VM, 0);
+	if (vm.fd < 0 || ioctl(vm.fd, KVM_SET_TSS_ADDR, 0xfffbd000) ||
+	    ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION, &region))
+		die("KVM_CREATE_VM");
+	vm.vcpu = ioctl(vm.fd, KVM_CREATE_VCPU, 0);
+	if (vm.vcpu < 0 || ioctl(vm.vcpu, KVM_RUN, 0))
+		die("KVM_RUN");
+	vm.stats = ioctl(vm.vcpu, KVM_GET_STATS_FD, 0);
+	if (vm.stats < 0)
+		die("KVM_GET_STATS_FD");
+	vm.table = open_table(&vm, "");
+	vm.vcpu_table = open_table(&vm, "vcpu0/");
+	return vm;
+}
+
+static void close_vm(struct vm *vm)
+{
+	close(vm->vcpu);
+	close(vm->fd);
+	close(vm->kvm);
+}
+
+static bool reads(int fd)
+{
+	char byte;
+
+	return pread(fd, &byte, 1, 0) == 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct vm vm;
+	int i;
+
+	if (argc > 1)
+		dir = argv[1];
+	printf("TAP version 13\n1..6\n");
+
+	vm = create_vm();
+	test(reads(vm.stats) && reads(vm.table) && reads(vm.vcpu_table), "all is open");
+	test(busy("kvm_intel") && busy("kvm"), "refused while there is a VM");
+
+	/* Statistics hold the VM: they go first. */
+	close(vm.stats);
+	close_vm(&vm);
+	test(!reads(vm.table) && errno == EIO && !reads(vm.vcpu_table) && errno == EIO,
+	     "the tables are of no VM any more");
+	test(unload("kvm_intel") && busy("kvm"), "kvm.ko stays while a table is open");
+	test(!reads(vm.table) && errno == EIO, "a table, kvm-intel.ko being gone");
+	close(vm.table);
+	close(vm.vcpu_table);
+
+	for (i = 0; i < NR_ROUNDS; i++) {
+		if (!unload("kvm") || unload("kvm_intel"))
+			break;
+		load("kvm", i % 2 ? "exitstats=0" : "");
+		load("kvm_intel", i / 2 % 2 ? "ept=0" : "");
+		vm = create_vm();
+		close(vm.vcpu_table);
+		close(vm.table);
+		close(vm.stats);
+		close_vm(&vm);
+		if (!unload("kvm_intel"))
+			break;
+	}
+	test(i == NR_ROUNDS, "unloaded and loaded, with and without exitstats and EPT");
+	load("kvm", "");
+	load("kvm_intel", "");
+	return nr_failed > 0;
+}
