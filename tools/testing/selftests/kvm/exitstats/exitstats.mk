@@ -11,18 +11,19 @@ EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test absent_test b
 TEST_GEN_PROGS_x86_64 += $(EXITSTATS_TESTS)
 TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
 
-# Static, for the lab has no shared libraries.
-$(addprefix %/,$(EXITSTATS_TESTS)): LDFLAGS += -static
-
-# Kernel code in userspace
+# Kernel code in userspace; older kernels make the test from its source at once.
 %/exitstats/exitstats_bound_test.o: CFLAGS += -Iexitstats/shim
+%/exitstats/exitstats_bound_test: private CFLAGS += -Iexitstats/shim
 
 # The guest tool and what goes with it, which need nothing of the framework
 EXITSTATS_TOOLS := exitstats/exitstats exitstats/example_critical exitstats/exitstats_tool_test
 
-ifneq ($(filter x86%,$(ARCH_DIR)),)
+ifneq ($(filter x86%,$(ARCH)),)
 TEST_GEN_FILES += $(EXITSTATS_TOOLS)
 endif
+
+# Static, for the lab has no shared libraries.
+$(addprefix %/,$(EXITSTATS_TESTS) $(EXITSTATS_TOOLS)): LDFLAGS += -static
 
 EXITSTATS_CC = $(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $< -o $@
 %/exitstats/exitstats: exitstats/exitstats.c exitstats/exitstats_read.h

@@ -76,6 +76,8 @@ SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
 	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
+	@# 6.1 does not know which headers a test includes.
+	@rm -f $(SELFTEST_PROGS) $(TOOL_PROGS)
 	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log sh -c \
 		'$(KMAKE) -j$(JOBS) headers && $(MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) \
 		$(SELFTEST_PROGS) $(TOOL_PROGS) $(KVM_PROGS) $(SVM_PROGS)'
