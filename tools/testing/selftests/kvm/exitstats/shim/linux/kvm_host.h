@@ -18,6 +18,8 @@
 /* KVM's own header, which exitstats.c includes from its directory */
 #define ARCH_X86_KVM_CPUID_H
 
+#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol) EXPORT_SYMBOL_GPL(symbol)
+
 #undef MODULE_PARM_DESC
 #define MODULE_PARM_DESC(name, text)					\
 	static const char module_param_desc_##name[] __maybe_unused = text
