@@ -26,7 +26,7 @@ ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
 COMMANDS := run test host guest tree series apply unapply bench bench-lab bench-cores \
-	    structure-test
+	    structure-test test-amd
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <asm/barrier.h>
 #include <linux/compiler.h>
 #include <linux/export.h>
 #include <linux/kvm.h>
@@ -18,7 +19,7 @@
 /* KVM's own header, which exitstats.c includes from its directory */
 #define ARCH_X86_KVM_CPUID_H
 
-#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol) EXPORT_SYMBOL_GPL(symbol)
+#define EXPORT_SYMBOL_FOR_KVM_INTERNAL EXPORT_SYMBOL_GPL
 
 #undef MODULE_PARM_DESC
 #define MODULE_PARM_DESC(name, text)					\
@@ -112,21 +113,38 @@ static inline u64 rdtsc(void)
 #define mutex_unlock(lock)	((*(lock))--)
 
 /* The xarray of a VM's vCPUs is an array here. */
-#define XA_STATE(xas, array, first)					\
-	struct {							\
-		struct kvm_vcpu *vcpus;					\
-		unsigned long next;					\
-	} xas = { *(array), first }
+struct shim_xas {
+	struct kvm_vcpu *vcpus;
+	unsigned long next;
+};
 
-#define xas_for_each(xas, vcpu, last)					\
-	for (; (xas)->next <= (last) && ((vcpu) = &(xas)->vcpus[(xas)->next]); (xas)->next++)
+#define XA_STATE(xas, array, first) struct shim_xas xas = { *(array), first }
 
-#define xas_retry(xas, vcpu)	false
+static inline bool shim_next_vcpu(struct shim_xas *xas, struct kvm_vcpu **vcpu,
+				  unsigned long last)
+{
+	if (xas->next > last)
+		return false;
+	*vcpu = &xas->vcpus[xas->next++];
+	return true;
+}
+
+#define xas_for_each(xas, vcpu, last)	for (; shim_next_vcpu(xas, &(vcpu), last);)
+
+static inline bool xas_retry(struct shim_xas *xas, const void *entry)
+{
+	return false;
+}
+
 #define atomic_read(v)		(*(v))
-#undef smp_rmb
-#define smp_rmb()		barrier()
-#define rcu_read_lock()		barrier()
-#define rcu_read_unlock()	barrier()
+
+static inline void rcu_read_lock(void)
+{
+}
+
+static inline void rcu_read_unlock(void)
+{
+}
 
 static inline void *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function)
 {
