@@ -52,6 +52,12 @@ static __always_inline void __kvm_exitstats_count(struct kvm_vcpu *vcpu)
 		slot = KVM_EXITSTATS_OTHER;
 	}
 
+	/* The handler may have slept, and woken up on a CPU whose TSC is behind. */
+	if (unlikely((s64)cycles < 0)) {
+		barrier();
+		cycles = 0;
+	}
+
 	/*
 	 * The cycles first: whoever sees the exit sees its cycles. An addition is one
 	 * instruction if gcc does not see that the two have their index in common.

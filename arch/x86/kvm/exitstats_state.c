@@ -3,6 +3,7 @@
  * KVM exitstats: save and restore of a vCPU's counters, for live migration.
  */
 #include <linux/kvm_host.h>
+#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include "exitstats.h"
@@ -74,6 +75,7 @@ static int exitstats_set_state(struct kvm_vcpu *vcpu,
 	for (i = 0; !r && i < header.nr; i++) {
 		entry = &state->entries[i];
 		slot = min(entry->reason, KVM_EXITSTATS_OTHER);
+		slot = array_index_nospec(slot, KVM_EXITSTATS_NR_SLOTS);
 		local64_add(entry->cycles, &vcpu->stat.cycles_by_reason[slot]);
 		local64_add(entry->cycles, &vcpu->arch.exitstats.cycles);
 		local64_add(entry->exits, &vcpu->stat.exits_by_reason[slot]);

@@ -3,7 +3,7 @@
 # gnuplot -e "added='FILE'" bench.gp: exits.svg in the current directory, from
 # report.awk's FILE and cores.csv.
 
-set terminal svg size 900,800 font 'sans-serif,12' background rgb 'white'
+set terminal svg noenhanced size 900,800 font 'sans-serif,12' background rgb 'white'
 set output 'exits.svg'
 set multiplot layout 2,1
 
@@ -30,6 +30,7 @@ set xlabel 'threads, one a core'
 set ylabel 'cycles, median'
 set yrange [0:*]
 set xrange [0.5:*]
+set offsets 0, 0.5, 0, 0
 set xtics 1 norotate
 way(name) = sprintf('< grep "^%s," cores.csv', name)
 plot way('naive') using 2:3 title 'naive: global atomics' lw 2, \

@@ -31,13 +31,13 @@ static const u16 mix[4] = { 10, 1, 30, 48 };
 
 /* The naive way's, as in naive.patch */
 static struct {
-	u64 exits, cycles;
-	u64 exits_by_reason[86], cycles_by_reason[86];
-} naive __attribute__((aligned(4096)));
+	_Alignas(4096) u64 exits;
+	u64 cycles, exits_by_reason[86], cycles_by_reason[86];
+} naive;
 
 static int nr_threads, cpus[MAX_THREADS];
 static pthread_barrier_t start_line;
-static volatile int arrived, reading, stop;
+static int arrived, reading, stop;
 
 static __always_inline void locked_add(u64 n, u64 *counter)
 {
@@ -80,12 +80,13 @@ static __always_inline void exit_rdtsc(struct kvm_vcpu *vcpu, u16 *reason)
 }
 
 #define DEFINE_WAY(name)							\
-static __attribute__((noinline)) void way_##name(struct kvm_vcpu *vcpu, u16 *reason)	\
+static __attribute_noinline__ void way_##name(struct kvm_vcpu *vcpu, u16 *reason)	\
 {										\
 	int i;									\
 										\
 	for (i = 0; i < EXITS; i++) {						\
-		*(volatile u16 *)reason = mix[i & 3];				\
+		*reason = mix[i & 3];						\
+		barrier();							\
 		exit_##name(vcpu, reason);					\
 		barrier();							\
 	}									\
@@ -177,7 +178,7 @@ static void run_round(int thread, int round, size_t way)
 static void meet(int round)
 {
 	__atomic_add_fetch(&arrived, 1, __ATOMIC_SEQ_CST);
-	while (arrived < nr_threads * (round + 1))
+	while (__atomic_load_n(&arrived, __ATOMIC_SEQ_CST) < nr_threads * (round + 1))
 		__builtin_ia32_pause();
 }
 
@@ -230,17 +231,21 @@ static void bench_ways(int threads)
  * each of its readings would be an exit. It is the last one; the others count. A
  * round in which it did not run is no round.
  */
-static volatile u64 reads __attribute__((aligned(4096)));
+static struct {
+	_Alignas(4096) u64 count;
+	char rest[4096 - sizeof(u64)];
+} reads;
 
 static void read_until_stop(int nr)
 {
 	int i;
 
-	for (; !stop; reads++) {
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		for (i = 0; reading && i < nr; i++) {
 			local64_read(&vcpus[i].arch.exitstats.exits);
 			local64_read(&vcpus[i].arch.exitstats.cycles);
 		}
+		__atomic_store_n(&reads.count, reads.count + 1, __ATOMIC_RELAXED);
 	}
 }
 
@@ -257,14 +262,14 @@ static void *thread_of_reads(void *arg)
 		return NULL;
 	}
 	for (round = 0; round < ROUNDS; round++) {
-		reads_before = reads;
-		while (reads == reads_before)
+		reads_before = __atomic_load_n(&reads.count, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&reads.count, __ATOMIC_RELAXED) == reads_before)
 			__builtin_ia32_pause();
 		run_round(thread, round, EXITSTATS);
-		if (reads - reads_before < EXITS / 40)
+		if (__atomic_load_n(&reads.count, __ATOMIC_RELAXED) < reads_before + EXITS / 40)
 			rounds[EXITSTATS][round][thread].end = 0;
 	}
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
 

@@ -71,6 +71,7 @@ function show_exits(	v, e, ept)
 				       added(variants[v], ept, exits[e]))
 		print ""
 	}
+	print "WRMSR is handled in the fastpath, which the naive way does not see."
 	if (!plot)
 		return
 	for (v = 2; v <= nv; v++) {

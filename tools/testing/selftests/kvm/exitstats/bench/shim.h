@@ -20,10 +20,12 @@ typedef uint64_t u64;
 #define CONFIG_KVM_EXITSTATS	1
 #define likely(x)		__builtin_expect(!!(x), 1)
 #define unlikely(x)		__builtin_expect(!!(x), 0)
-#undef __always_inline
-#define __always_inline		inline __attribute__((always_inline))
-#define barrier()		asm volatile("" : : : "memory")
-#define OPTIMIZER_HIDE_VAR(var)	asm("" : "=r" (var) : "0" (var))
+#define OPTIMIZER_HIDE_VAR(var)	({ asm("" : "=r" (var) : "0" (var)); })
+
+static __always_inline void barrier(void)
+{
+	asm volatile("" : : : "memory");
+}
 
 /* arch/x86/include/asm/local.h: no LOCK prefix */
 typedef struct {
@@ -42,7 +44,7 @@ static __always_inline void local64_inc(local64_t *l)
 
 static __always_inline u64 local64_read(local64_t *l)
 {
-	return *(volatile u64 *)&l->value;
+	return __atomic_load_n(&l->value, __ATOMIC_RELAXED);
 }
 
 static __always_inline u64 rdtsc(void)
@@ -87,7 +89,7 @@ struct kvm {
 /* As far apart as in the kernel, so that the same number of cache lines is touched */
 struct kvm_vcpu {
 	struct {
-		char before[0x9c0];
+		_Alignas(4096) char before[0x9c0];
 		struct kvm_vcpu_exitstats exitstats;
 		char after[0xc00];
 	} arch;
@@ -96,6 +98,6 @@ struct kvm_vcpu {
 		local64_t exits_by_reason[KVM_EXITSTATS_NR_SLOTS];
 		local64_t cycles_by_reason[KVM_EXITSTATS_NR_SLOTS];
 	} stat;
-} __attribute__((aligned(4096)));
+};
 
 #endif /* EXITSTATS_BENCH_SHIM_H */

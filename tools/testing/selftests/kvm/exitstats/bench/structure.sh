@@ -89,7 +89,8 @@ for function in stamp:0 count:1 stamp_fastpath:1 count_fastpath:1; do
 	ok $seen "$function calls nothing"
 	[ "$(grep -c rdtsc "$b/hotpath/function.s")" = "$rdtsc" ] && seen=0 || seen=1
 	ok $seen "$function executes RDTSC $rdtsc times"
-	echo "# $function: $(grep -cvE 'ret|R_X86|nop|xchg +%ax' "$b/hotpath/function.s") instructions"
+	insns=$(grep -cvE 'ret|R_X86|nop|xchg +%ax' "$b/hotpath/function.s")
+	echo "# $function: $insns instructions"
 done
 
 # On: the objects themselves. KVM's own reading of the TSC after an exit serves as the

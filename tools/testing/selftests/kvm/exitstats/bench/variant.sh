@@ -19,14 +19,16 @@ tree=$b/variants/$name
 rm -rf "$tree"
 mkdir -p "$tree"
 cd "$b/linux"
-cp -al --parents Makefile .config Module.symvers arch/x86 include scripts virt tools/objtool "$tree"
+cp -al --parents Makefile .config Module.symvers arch/x86 include scripts virt tools/objtool \
+	"$tree"
 
 # What kbuild writes in place, it must not write through a link.
 rm -rf "$tree/arch/x86/kvm" "$tree/virt/kvm"
 cp -a --parents arch/x86/kvm virt/kvm "$tree"
 cd "$tree"
 find arch/x86/kvm virt/kvm -type f \( -name '*.o' -o -name '*.ko' -o -name '.*.cmd' -o \
-	-name '*.mod' -o -name '*.mod.c' -o -name '*.order' -o -name 'kvm-asm-offsets.[hs]' \) -delete
+	-name '*.mod' -o -name '*.mod.c' -o -name '*.order' -o \
+	-name 'kvm-asm-offsets.[hs]' \) -delete
 
 # M= takes the configuration from these two as it finds them.
 sed -i '/CONFIG_KVM_EXITSTATS/d' include/config/auto.conf include/generated/autoconf.h
