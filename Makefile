@@ -18,7 +18,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 .PHONY: help
 help:
-	@sed -n 's/^#: //p' $(ROOT)/Makefile $(EXITSTATS)/bench/bench.mk
+	@sed -n 's/^#: //p' $(ROOT)/Makefile $(EXITSTATS)/*/*.mk
 
 .DELETE_ON_ERROR:
 
@@ -26,7 +26,7 @@ ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
 COMMANDS := run test host guest tree series apply unapply bench bench-lab bench-cores \
-	    structure-test test-lab test-amd
+	    structure-test test-lab test-amd mutants
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
@@ -37,6 +37,7 @@ include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
 include $(EXITSTATS)/bench/bench.mk
 include $(LAB)/host.mk
+include $(EXITSTATS)/mutants/mutants.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
 .PHONY: run

@@ -6,6 +6,7 @@
 #
 #	unpatched	as they are without the series
 #	off		with the series, CONFIG_KVM_EXITSTATS=n
+#	mutant-*	with the series, and PATCH
 #	other		as they are without the series, and PATCH
 #
 # Only what M= needs is there, most of it by hard links.
@@ -30,12 +31,17 @@ find arch/x86/kvm virt/kvm -type f \( -name '*.o' -o -name '*.ko' -o -name '.*.c
 	-name '*.mod' -o -name '*.mod.c' -o -name '*.order' -o \
 	-name 'kvm-asm-offsets.[hs]' \) -delete
 
-# M= takes the configuration from these two as it finds them.
-sed -i '/CONFIG_KVM_EXITSTATS/d' include/config/auto.conf include/generated/autoconf.h
-
-if [ "$name" != off ]; then
-	xargs rm -f < "$b/new.applied"
-	cp -a --remove-destination "$b/pristine/." .
-	find . -name '*.orig' -delete
-fi
+case $name in
+mutant-*)
+	;;
+*)
+	# M= takes the configuration from these two as it finds them.
+	sed -i '/CONFIG_KVM_EXITSTATS/d' include/config/auto.conf include/generated/autoconf.h
+	[ "$name" = off ] || {
+		xargs rm -f < "$b/new.applied"
+		cp -a --remove-destination "$b/pristine/." .
+		find . -name '*.orig' -delete
+	}
+	;;
+esac
 [ -z "$patch" ] || patch -s -p1 --no-backup-if-mismatch < "$patch"
