@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,6 +143,34 @@ static void show_console(void)
 	fprintf(stderr, "boot: the console's last lines:\n%s\n", p);
 }
 
+/*
+ * Bochs, as a debugger, opens a terminal of its own for the screen, and says which.
+ * Nobody looks there: once its buffer is full, after some minutes, Bochs would wait
+ * for ever. Return the terminal, for the buffer to be emptied, or -1.
+ */
+static int find_screen(const char *text, size_t n)
+{
+	static const char says[] = "connected to screen \"";
+	static char said[4096];
+	static size_t have;
+	char *path, *end;
+
+	if (n > sizeof(said) - 1 - have)
+		n = sizeof(said) - 1 - have;
+	memcpy(said + have, text, n);
+	have += n;
+	path = memmem(said, have, says, strlen(says));
+	if (!path)
+		return -1;
+	path += strlen(says);
+	end = strchr(path, '"');
+	if (!end)
+		return -1;
+	*end = 0;
+	have = sizeof(said) - 1;	/* that was it */
+	return open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
 static pid_t spawn(char **argv, int *tty)
 {
 	struct winsize size = { .ws_row = 25, .ws_col = 80 };
@@ -166,7 +195,7 @@ int main(int argc, char **argv)
 	bool running = true;
 	long wall = 900;
 	char buf[4096];
-	int opt, tty, screen;
+	int opt, tty, screen, display = -1;
 	ssize_t n;
 	pid_t pid;
 
@@ -210,7 +239,11 @@ int main(int argc, char **argv)
 			n = read(tty, buf, sizeof(buf));
 			if (n <= 0 || write(screen, buf, n) != n)
 				fds[1].fd = -1;
+			else if (display < 0)
+				display = find_screen(buf, n);
 		}
+		if (display >= 0)
+			tcflush(display, TCIFLUSH);
 		if (!running)
 			break;
 		running = waitpid(pid, NULL, WNOHANG) != pid;

@@ -6,7 +6,7 @@
 LAB_TESTS := $(B)/qmp_test $(B)/unload_test
 $(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/stream.h $(EXITSTATS)/exitstats_read.h | packages
 	@mkdir -p $(@D)
-	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -I$(ROOT)/include -o $@ $< -ljansson
+	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $< -ljansson
 
 $(B)/leaves: $(LAB)/leaves.c | packages
 	@mkdir -p $(@D)
@@ -15,9 +15,10 @@ $(B)/leaves: $(LAB)/leaves.c | packages
 		-Wl,-N,-Ttext=0x100000,--build-id=none,--no-warn-rwx-segments -o $@ $<
 
 # What a guest reads in all leaves, with QEMU's default CPU model and with the
-# host's, into the file leaves-NAME: $(call leaves,NAME,PARAMETER ...)
+# host's, into the file leaves-NAME: $(call leaves,NAME,PARAMETER ...). That QEMU takes
+# its time to start is why exitstats is on with one model only.
 leaves = $(call plan, kvm $(2)); $(call plan, file leaves-$(strip $(1))); \
-	for cpu in "" "-cpu host"; do \
+	for cpu in $(3) "-cpu host"; do \
 		$(call plan, run $(QEMU) -machine microvm$(comma)accel=kvm $$cpu -nodefaults \
 			-no-user-config -display none -no-reboot -debugcon stdio -kernel /run/leaves); \
 	done; $(call plan, file)
@@ -28,8 +29,8 @@ leaves-files = echo "file /run/leaves $(B)/leaves 755 0 0"; \
 		echo "file /modules/unpatched/$${m/-/_}.ko \
 			$(B)/variants/unpatched/arch/x86/kvm/$$m.ko 644 0 0" | tr -s '\t' ' '; \
 	done
-leaves-plan = $(call leaves, unpatched, from=/modules/unpatched/); \
-	$(call leaves, off, kvm.exitstats=0); $(call leaves, on)
+leaves-plan = $(call leaves, unpatched, from=/modules/unpatched/, ""); \
+	$(call leaves, off, kvm.exitstats=0, ""); $(call leaves, on)
 
 # $(call tap,COMMAND,WHAT): a test by a command of the shell
 tap = if $(1); then echo "ok $(strip $(2))"; else echo "not ok $(strip $(2))"; fi
@@ -39,7 +40,8 @@ four_leaves := ^4ffffff[c-f]
 lab-verdict = echo 1..3; \
 	$(call tap, [ -s leaves-off ] && cmp leaves-unpatched leaves-off >&2, \
 		$(1): without exitstats CPUID is as with an unpatched KVM); \
-	diff leaves-unpatched leaves-on | grep '^[<>]' | cut -c3- > leaves-diff; \
+	tail -n $$(wc -l < leaves-on) leaves-unpatched | diff - leaves-on | \
+		grep '^[<>]' | cut -c3- > leaves-diff; \
 	$(call tap, $(verdict-$(1)), $(1): with exitstats $(changes-$(1))); \
 	$(call tap, ! sed '1$(comma)/Run .init/d' console.log | grep -E '$(complaints)' >&2, \
 		$(1): the kernel has nothing to complain of)
