@@ -13,10 +13,12 @@ comma := ,
 
 # KVM's modules built once more for the same kernel; variant.sh says how.
 naive_PATCH := $(BENCH)/naive.patch
+# The names of the files, as in WARN(), must not differ between them.
 $(B)/variants/%.done: $(BENCH)/variant.sh $(naive_PATCH) $(B)/kernel.done
 	@$(BENCH)/variant.sh $(B) $* $($*_PATCH)
 	@$(LAB)/progress.sh "building KVM's modules: $*" $(B)/variants/$*.log \
-		$(MAKE) -C $(B)/variants/$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules
+		$(MAKE) -C $(B)/variants/$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules \
+		KCFLAGS=-fmacro-prefix-map=$(B)/variants/$*/=
 	@touch $@
 
 $(B)/exit_bench: $(BENCH)/exit_bench.c $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages

@@ -94,8 +94,10 @@ for function in stamp:0 count:1 stamp_fastpath:1 count_fastpath:1; do
 done
 
 # On: the objects themselves. KVM's own reading of the TSC after an exit serves as the
-# start for vcpu_enter_guest(); each handler of the fastpath has one of its own.
-for object in x86:1 vmx/vmx:4; do
+# start for vcpu_enter_guest(); each handler of the fastpath has one of its own, and
+# how many there are depends on the kernel.
+handlers=$(grep -c kvm_exitstats_stamp_fastpath "$b/linux/arch/x86/kvm/vmx/vmx.c")
+for object in x86:1 vmx/vmx:$((handlers + 1)); do
 	rdtsc=${object#*:}
 	object=arch/x86/kvm/${object%:*}.o
 	[ "$(more $object lock)" = 0 ] && seen=0 || seen=1

@@ -31,6 +31,11 @@
 		int mode;						\
 	} module_param_##name __maybe_unused = { &(name), perm }
 
+/* Linux 6.1's tools have none. */
+#ifndef OPTIMIZER_HIDE_VAR
+#define OPTIMIZER_HIDE_VAR(var)	asm volatile("" : "+r" (var))
+#endif
+
 #define lower_32_bits(n) ((u32)(n))
 #define upper_32_bits(n) ((u32)((n) >> 32))
 
