@@ -26,7 +26,7 @@ ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
 COMMANDS := run test host guest tree series apply unapply bench bench-lab bench-cores \
-	    structure-test test-lab test-amd mutants
+	    structure-test test-lab test-amd test-tool mutants
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
@@ -58,7 +58,7 @@ run: lab $(B)/exitstats
 	awk -v bars=$$([ -t 1 ] && echo 1) -f $(LAB)/table.awk exits.csv
 
 #: make test                         all tests for one kernel
-.PHONY: test test-lab
+.PHONY: test test-lab test-tool
 test:
 	@{ status=0; for part in structure-test test-lab test-amd; do \
 		$(MAKE) -C $(ROOT) $$part || status=1; done; exit $$status; } | \
@@ -74,7 +74,9 @@ test-lab: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(B)/variants/unpatch
 	  for plan in absent qmp; do echo "file /plan.$$plan $$PWD/$$plan.plan 644 0 0"; done; \
 	} > guest.files; \
 	tool="run /run/exitstats_tool_test /run/exitstats /run/example_critical"; \
-	$(call plan, $$tool) > guest.plan; $(call plan, $$tool absent) > absent.plan; \
+	{ $(call plan, $$tool); $(call plan, file exitstats.prom); \
+	  $(call plan, run /run/exitstats --openmetrics); $(call plan, file); } > guest.plan; \
+	$(call plan, $$tool absent) > absent.plan; \
 	$(call plan, run /run/qmp_test guest) > qmp.plan; \
 	{ for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); \
@@ -86,6 +88,22 @@ test-lab: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(B)/variants/unpatch
 	  $(leaves-plan); $(call plan, run /run/unload_test); } > plan
 	@status=0; $(call lab-run, test) || status=$$?; \
 	cd $(B)/run/test; $(call lab-verdict,intel); [ $$status = 0 ] || [ $$status = 4 ]
+
+# The guest tool beyond the lab: what make test-lab had from it goes through
+# Prometheus's own checker, its reader of snapshots through a fuzzer.
+FUZZ_RUNS = 200000
+test-tool: PACKAGES += clang prometheus python3-docutils
+test-tool: packages
+	@echo 1..4; d=$(B)/run/tool; rm -rf $$d; mkdir -p $$d/corpus; cd $$d; \
+	$(call tap, promtool check metrics < $(B)/run/test/exitstats.prom >&2, promtool takes OpenMetrics); \
+	clang -g -O1 -fsanitize=fuzzer$(comma)address$(comma)undefined -I$(ROOT)/include/uapi \
+		-o fuzz $(EXITSTATS)/fuzz_snapshot.c; \
+	printf '%s\n' 'exitstats snapshot 1' start 'reason 10 5 500' 'other 0 0' 'check 0' \
+		> corpus/start; \
+	$(call tap, ./fuzz -seed=1 -runs=$(FUZZ_RUNS) -max_len=8192 corpus > fuzz.log 2>&1 || \
+		{ tail -n 20 fuzz.log >&2; false; }, $(FUZZ_RUNS) damaged snapshots); \
+	$(call tap, rst2man --strict $(EXITSTATS)/exitstats.1.rst exitstats.1, the manual page); \
+	$(call tap, bash -n $(EXITSTATS)/exitstats.bash-completion, the completion)
 
 #: make host RUN=PROG [ARGS=] [EPT=] run a static program in the emulated, patched host
 .PHONY: host
@@ -134,13 +152,15 @@ $(B)/exitstats: $(EXITSTATS)/exitstats.c $(EXITSTATS)/exitstats_read.h $(ROOT)/i
 
 endif
 
-#: make test-all                     make test for each kernel under patches/
+#: make test-all                     make test for each kernel under patches/, and the tool's fuzzer
 .PHONY: test-all
 test-all:
-	@for kernel in $(notdir $(patsubst %/,%,$(wildcard $(ROOT)/patches/*/))); do \
+	@{ for kernel in $(notdir $(patsubst %/,%,$(wildcard $(ROOT)/patches/*/))); do \
 		echo "KERNEL=$$kernel" >&2; \
 		$(MAKE) test KERNEL=$$kernel || echo "not ok - KERNEL=$$kernel"; \
-	done | awk -f $(LAB)/sum.awk
+	done; \
+	$(MAKE) test-tool | tee $(BUILD)/tool.tap; awk -f $(LAB)/tap.awk $(BUILD)/tool.tap; } | \
+		awk -f $(LAB)/sum.awk
 
 #: make clean                        remove build/ and out/
 .PHONY: clean
