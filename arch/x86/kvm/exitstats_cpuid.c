@@ -12,7 +12,7 @@
 
 /*
  * The one table of what the SDM defines: vol. 3, appendix "VMX Basic Exit
- * Reasons", edition 092 (2026). Names are those of VMX_EXIT_REASONS.
+ * Reasons", as of 2026. VMX_EXIT_REASONS names a part of it.
  */
 static bool exitstats_reason_defined(u32 reason)
 {
