@@ -16,6 +16,7 @@
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int64_t s64;
 
 #define CONFIG_KVM_EXITSTATS	1
 #define likely(x)		__builtin_expect(!!(x), 1)
