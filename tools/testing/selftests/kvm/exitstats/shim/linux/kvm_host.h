@@ -33,7 +33,7 @@
 
 /* Linux 6.1's tools have none. */
 #ifndef OPTIMIZER_HIDE_VAR
-#define OPTIMIZER_HIDE_VAR(var)	asm volatile("" : "+r" (var))
+#define OPTIMIZER_HIDE_VAR(var)	({ asm volatile("" : "+r" (var)); })
 #endif
 
 #define lower_32_bits(n) ((u32)(n))
