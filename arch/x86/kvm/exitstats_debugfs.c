@@ -6,7 +6,7 @@
  * An open file does not hold the VM: KVM removes the VM's directory before it
  * frees anything, which waits for readers, and debugfs keeps those that come
  * later away. If it did hold the VM, closing a file could be what destroys the VM,
- * after the vendor module was unloaded.
+ * after the vendor module was unloaded, which not all kernels' VMs prevent.
  */
 #include <linux/debugfs.h>
 #include <linux/kvm_host.h>

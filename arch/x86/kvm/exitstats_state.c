@@ -20,7 +20,7 @@ static int exitstats_get_state(struct kvm_vcpu *vcpu, struct kvm_exitstats_state
 		entry.reason = slot == KVM_EXITSTATS_OTHER ? KVM_EXITSTATS_REASON_OTHER : slot;
 		entry.exits = local64_read(&vcpu->stat.exits_by_reason[slot]);
 		entry.cycles = local64_read(&vcpu->stat.cycles_by_reason[slot]);
-		if (!entry.exits)
+		if (!entry.exits && !entry.cycles)
 			continue;
 		if (nr < room && copy_to_user(&state->entries[nr], &entry, sizeof(entry)))
 			return -EFAULT;
