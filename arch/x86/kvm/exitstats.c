@@ -125,7 +125,7 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_destroy_vcpu);
  * the sum never goes backwards.
  *
  * kvm_for_each_vcpu() looks each vCPU up from the root of the array; this walks,
- * which is a tenth of it, as a guest may have a thousand vCPUs and read at will.
+ * which is a third of it, as a guest may have a thousand vCPUs and read at will.
  *
  * Return: the sum
  */

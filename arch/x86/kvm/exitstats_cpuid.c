@@ -54,8 +54,9 @@ bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u3
 	    !kvm->arch.exitstats.enabled || kvm_find_cpuid_entry(vcpu, leaf))
 		return false;
 
-	status = exitstats_reason_defined(index) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
-	reason = array_index_nospec(index, KVM_EXITSTATS_OTHER);
+	/* Bounded for the table, too: compilers may make it data. */
+	reason = array_index_nospec(min(index, KVM_EXITSTATS_OTHER), KVM_EXITSTATS_NR_SLOTS);
+	status = exitstats_reason_defined(reason) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 
 	if (leaf == KVM_EXITSTATS_LEAF_TOTAL)
 		exits = kvm_exitstats_sum(kvm, arch.exitstats.exits);

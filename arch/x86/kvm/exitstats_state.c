@@ -50,7 +50,7 @@ static int exitstats_set_state(struct kvm_vcpu *vcpu,
 	struct kvm_exitstats_state *state, header;
 	const struct kvm_exitstats_entry *entry;
 	u32 i, slot;
-	int r = 0;
+	int r = -EINVAL;
 
 	/* KVM's sign of a vCPU that never entered the guest */
 	if (vcpu->arch.last_vmentry_cpu != -1)
@@ -66,13 +66,11 @@ static int exitstats_set_state(struct kvm_vcpu *vcpu,
 
 	for (i = 0; i < header.nr; i++) {
 		if (state->entries[i].reserved)
-			r = -EINVAL;
+			goto out;
 	}
 
-	if (!r)
-		exitstats_reset(vcpu);
-
-	for (i = 0; !r && i < header.nr; i++) {
+	exitstats_reset(vcpu);
+	for (i = 0; i < header.nr; i++) {
 		entry = &state->entries[i];
 		slot = min(entry->reason, KVM_EXITSTATS_OTHER);
 		slot = array_index_nospec(slot, KVM_EXITSTATS_NR_SLOTS);
@@ -82,6 +80,8 @@ static int exitstats_set_state(struct kvm_vcpu *vcpu,
 		local64_add(entry->exits, &vcpu->arch.exitstats.exits);
 	}
 
+	r = 0;
+out:
 	kfree(state);
 	return r;
 }

@@ -5,7 +5,8 @@
 #
 # The builds to compare are B/linux (exitstats on), B/variants/off (the series with
 # CONFIG_KVM_EXITSTATS=n) and B/variants/unpatched; B/hotpath/hotpath.o has the inlines
-# of exitstats.h as functions. Where a test says that something is absent, another
+# of exitstats.h as functions, B/hotpath/unmasked.o exitstats_cpuid.c without its
+# array_index_nospec(). Where a test says that something is absent, another
 # says that it would have been seen.
 set -eu
 
@@ -50,7 +51,7 @@ more()
 			$2 ~ "^" insn { n[file]++ } END { print n[1] - n[2] }'
 }
 
-echo 1..20
+echo 1..22
 
 # Off: the unpatched code
 objects=$(cd "$unpatched" && find arch/x86/kvm virt/kvm -name '*.o' ! -name '*.mod.o' \
@@ -106,4 +107,21 @@ for object in x86:1 vmx/vmx:$((handlers + 1)); do
 	[ "$n" -ge 1 ] && [ "$n" -le "$rdtsc" ] && seen=0 || seen=1
 	ok $seen "$object has 1 to $rdtsc RDTSC more"
 done
+
+# The guest's index: array_index_nospec()'s three instructions, one after the other and
+# ahead of the sums, which are what loads with it
+masked()
+{
+	objdump -dr --no-show-raw-insn --disassemble=kvm_exitstats_cpuid "$1" | awk -v bound="$bound" '
+		/__kvm_exitstats_sum/ { exit }
+		{ step = $2 == "cmp" && index($3, bound) == 1 ? 1 : \
+			 $2 == "sbb" && step == 1 ? 2 : $2 == "and" && step == 2 ? 3 : 0 }
+		step == 3 { print }'
+}
+bound=$(awk '$2 == "KVM_EXITSTATS_OTHER" { printf "$0x%x,", $3 + 1 }' \
+	"$b/linux/arch/x86/include/asm/kvm_exitstats.h")
+[ "$(masked "$b/linux/arch/x86/kvm/exitstats_cpuid.o" | wc -l)" = 1 ] && seen=0 || seen=1
+ok $seen "exitstats_cpuid masks the guest's index ahead of what it loads with it"
+[ -s "$b/hotpath/unmasked.o" ] && [ -z "$(masked "$b/hotpath/unmasked.o")" ] && seen=0 || seen=1
+ok $seen "without array_index_nospec() it does not"
 exit $failed

@@ -7,6 +7,7 @@
 #	unpatched	as they are without the series
 #	off		with the series, CONFIG_KVM_EXITSTATS=n
 #	mutant-*	with the series, and PATCH
+#	checked		with the series
 #	other		as they are without the series, and PATCH
 #
 # Only what M= needs is there, most of it by hard links.
@@ -32,7 +33,7 @@ find arch/x86/kvm virt/kvm -type f \( -name '*.o' -o -name '*.ko' -o -name '.*.c
 	-name 'kvm-asm-offsets.[hs]' \) -delete
 
 case $name in
-mutant-*)
+mutant-* | checked)
 	;;
 *)
 	# M= takes the configuration from these two as it finds them.

@@ -12,6 +12,7 @@
 #include <asm/barrier.h>
 #include <linux/compiler.h>
 #include <linux/export.h>
+#include <linux/kernel.h>
 #include <linux/kvm.h>
 #include <linux/moduleparam.h>
 #include <linux/types.h>
