@@ -2,7 +2,7 @@
 #
 # KVM exitstats. `make help` lists the commands; README says what for.
 
-# Settings, for the command line
+# Settings, for the command line; LAB=, see below
 KERNEL = 6.12
 EPT = 1
 VCPUS = 1
@@ -12,7 +12,10 @@ OUT = $(ROOT)/out
 
 ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 EXITSTATS := $(ROOT)/tools/testing/selftests/kvm/exitstats
-LAB := $(EXITSTATS)/lab
+# LAB=kvm or LAB=bochs on the command line says what the lab runs in (emulator.sh); the
+# makefiles have its directory by that name.
+LAB_EMULATOR := $(if $(filter command,$(origin LAB)),$(LAB))
+override LAB := $(EXITSTATS)/lab
 SHELL := /bin/bash -o pipefail
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
@@ -25,8 +28,7 @@ help:
 ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
-COMMANDS := run test host guest tree series apply unapply bench bench-lab bench-cores \
-	    structure-test test-lab test-amd test-tool mutants
+COMMANDS := $(filter-out help clean,$(MAKECMDGOALS))
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
@@ -57,19 +59,23 @@ run: lab $(B)/exitstats
 	gnuplot -e "in='exits.csv'; out='exits.svg'" $(LAB)/exits.gp && \
 	awk -v bars=$$([ -t 1 ] && echo 1) -f $(LAB)/table.awk exits.csv
 
+#: ... LAB=bochs|kvm                 in Bochs, or in QEMU with KVM; chosen by itself
+
+# After a command that prints TAP: its last line
+sum = | { mkdir -p $(B); tee $(B)/$@.tap; }; awk -v broken=$$? -f $(LAB)/tap.awk $(B)/$@.tap
+
 #: make test                         all tests for one kernel
 .PHONY: test test-lab test-tool
 test:
-	@{ status=0; for part in structure-test test-lab test-amd; do \
-		$(MAKE) -C $(ROOT) $$part || status=1; done; exit $$status; } | \
-		tee $(BUILD)/tap; awk -v broken=$$? -f $(LAB)/tap.awk $(BUILD)/tap
+	@{ status=0; for part in structure-test test-emulator test-lab test-amd; do \
+		$(MAKE) -C $(ROOT) $$part || status=1; done; exit $$status; } $(sum)
 
 # The selftests, the guest tool, QEMU's view and unloading, in both paging modes
 test-lab: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(B)/variants/unpatched.done
 	@$(call lab-new, test); \
 	progs="$(filter-out %_absent_test,$(SELFTEST_PROGS)) $(KVM_PROGS)"; \
 	{ for p in $$progs $(LAB_TESTS); do echo "file /run/$${p##*/} $$p 755 0 0"; done; \
-	  $(leaves-files); } > files; \
+	  $(leaves-files); $(unpatched-files); } > files; \
 	{ for p in $(TOOL_PROGS) $(B)/qmp_test; do echo "file /run/$${p##*/} $$p 755 0 0"; done; \
 	  for plan in absent qmp; do echo "file /plan.$$plan $$PWD/$$plan.plan 644 0 0"; done; \
 	} > guest.files; \
@@ -96,7 +102,7 @@ test-lab: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(B)/variants/unpatch
 FUZZ_RUNS = 200000
 test-tool: PACKAGES += clang prometheus python3-docutils
 test-tool: packages
-	@echo 1..4; d=$(B)/run/tool; rm -rf $$d; mkdir -p $$d/corpus; cd $$d; \
+	@{ echo 1..4; d=$(B)/run/tool; rm -rf $$d; mkdir -p $$d/corpus; cd $$d; \
 	$(call tap, promtool check metrics < $(B)/run/test/exitstats.prom >&2, promtool takes OpenMetrics); \
 	clang -g -O1 -fsanitize=fuzzer$(comma)address$(comma)undefined -I$(ROOT)/include/uapi \
 		-o fuzz $(EXITSTATS)/fuzz_snapshot.c; \
@@ -105,7 +111,24 @@ test-tool: packages
 	$(call tap, ./fuzz -seed=1 -runs=$(FUZZ_RUNS) -max_len=8192 corpus > fuzz.log 2>&1 || \
 		{ tail -n 20 fuzz.log >&2; false; }, $(FUZZ_RUNS) damaged snapshots); \
 	$(call tap, rst2man --strict $(EXITSTATS)/exitstats.1.rst exitstats.1, the manual page); \
-	$(call tap, bash -n $(EXITSTATS)/exitstats.bash-completion, the completion)
+	$(call tap, bash -n $(EXITSTATS)/exitstats.bash-completion, the completion); } $(sum)
+
+# make test-all's parts run side by side, since an emulator keeps one core busy.
+# What shares a build directory is in one part; that of a kernel starts with make test.
+PARTS := $(KNOWN)
+$(foreach k,$(KNOWN),$(eval part-$(k) := test KERNEL=$(k)))
+part-6.12 += test-tool
+
+.PHONY: $(PARTS:%=part-%)
+$(PARTS:%=part-%): part-%:
+	@$(LAB)/progress.sh "make $($@)" $(BUILD)/all/$* $(MAKE) -k $($@) |& cat >&2 || \
+		echo "not ok - make $($@)" >> $(BUILD)/all/$*
+
+#: make test-all                     make test for each kernel under patches/, and all other tests
+.PHONY: test-all
+test-all: packages
+	@rm -rf $(BUILD)/all; mkdir -p $(BUILD)/all; $(MAKE) -j$(JOBS) $(PARTS:%=part-%); \
+	cd $(BUILD)/all; awk -f $(LAB)/sum.awk $(PARTS)
 
 #: make host RUN=PROG [ARGS=] [EPT=] run a static program in the emulated, patched host
 .PHONY: host
@@ -153,16 +176,6 @@ $(B)/exitstats: $(EXITSTATS)/exitstats.c $(EXITSTATS)/exitstats_read.h $(ROOT)/i
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<
 
 endif
-
-#: make test-all                     make test for each kernel under patches/, and the tool's fuzzer
-.PHONY: test-all
-test-all:
-	@{ for kernel in $(notdir $(patsubst %/,%,$(wildcard $(ROOT)/patches/*/))); do \
-		echo "KERNEL=$$kernel" >&2; \
-		$(MAKE) test KERNEL=$$kernel || echo "not ok - KERNEL=$$kernel"; \
-	done; \
-	$(MAKE) test-tool | tee $(BUILD)/tool.tap; awk -f $(LAB)/tap.awk $(BUILD)/tool.tap; } | \
-		awk -f $(LAB)/sum.awk
 
 #: make clean                        remove build/ and out/
 .PHONY: clean

@@ -2,16 +2,16 @@
 /*
  * boot: run the lab in an emulator and bring out what comes of it.
  *
- *	boot [-q] [-t SECONDS] DIR EMULATOR [ARG ...]
+ *	boot [-q] [-t SECONDS] [-i SECONDS] DIR EMULATOR [ARG ...]
  *
  * DIR is the run's directory: the emulator starts there, writes its second
  * serial port to the FIFO "stream" (stream.h says what), which is made here, and
- * its first to "console.log"; its screen ends in "screen.log". Programs' output goes to boot's own, files go to
- * DIR, progress to standard error (-q: not).
+ * its first to "console.log"; its screen ends in "screen.log". Programs' output goes to
+ * boot's own, files go to DIR, progress to standard error (-q: not).
  *
  * Exit status: what init said; 125 if it did not say (the kernel hung or died, or
- * SECONDS of the wall clock, 900 by default, were over): then the last lines of
- * the console are shown.
+ * SECONDS of the wall clock, 900 by default, were over, or as many as -i says without
+ * a word): then the last lines of the console are shown.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,6 +36,7 @@
 
 static volatile sig_atomic_t interrupted;
 static time_t start;
+static time_t heard;	/* when the last message came */
 static bool quiet;
 static FILE *file;	/* where STREAM_OUT goes, or NULL: standard output */
 static int result = -1;	/* of STREAM_EXIT */
@@ -71,10 +72,11 @@ static void handle(enum stream_type type, char *data, size_t len)
 {
 	FILE *to = stderr;
 
+	heard = time(NULL);
 	switch (type) {
 	case STREAM_OUT:
 		to = file ?: stdout;
-		/* fall through */
+		__attribute__((__fallthrough__));
 	case STREAM_ERR:
 		if (fwrite(data, 1, len, to) != len || (to != file && fflush(to)))
 			fail("cannot write");
@@ -193,22 +195,25 @@ int main(int argc, char **argv)
 	struct sigaction sa = { .sa_handler = on_signal };
 	struct pollfd fds[2];
 	bool running = true;
-	long wall = 900;
+	long wall = 900, silence = 0;
 	char buf[4096];
 	int opt, tty, screen, display = -1;
 	ssize_t n;
 	pid_t pid;
 
-	while ((opt = getopt(argc, argv, "+qt:")) != -1) {
+	while ((opt = getopt(argc, argv, "+qt:i:")) != -1) {
 		if (opt == 'q')
 			quiet = true;
 		else if (opt == 't')
 			wall = atol(optarg);
+		else if (opt == 'i')
+			silence = atol(optarg);
 		else
 			return NO_ANSWER;
 	}
 	if (argc - optind < 2) {
-		fprintf(stderr, "usage: boot [-q] [-t SECONDS] DIR EMULATOR [ARG ...]\n");
+		fprintf(stderr,
+			"usage: boot [-q] [-t SECONDS] [-i SECONDS] DIR EMULATOR [ARG ...]\n");
 		return NO_ANSWER;
 	}
 	if (chdir(argv[optind]))
@@ -227,10 +232,12 @@ int main(int argc, char **argv)
 				  .events = POLLIN };
 	screen = open("screen.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	start = time(NULL);
+	heard = start;
 	pid = spawn(argv + optind + 1, &tty);
 	fds[1] = (struct pollfd){ .fd = tty, .events = POLLIN };
 
-	while (result < 0 && !interrupted && time(NULL) - start < wall) {
+	while (result < 0 && !interrupted && time(NULL) - start < wall &&
+	       (!silence || time(NULL) - heard < silence)) {
 		if (poll(fds, 2, 1000) < 0 && errno != EINTR)
 			fail("poll");
 		while ((n = read(fds[0].fd, buf, sizeof(buf))) > 0)
@@ -263,7 +270,7 @@ int main(int argc, char **argv)
 		return 128 + interrupted;
 	}
 	if (running)
-		fprintf(stderr, "boot: no end after %ld s: stopped\n", wall);
+		fprintf(stderr, "boot: no end after %ld s: stopped\n", (long)(time(NULL) - start));
 	else
 		fprintf(stderr, "boot: %s ended before the lab did\n", argv[optind + 1]);
 	show_console();

@@ -4,7 +4,8 @@
 # against unpatched modules, unloading, and an AMD host.
 
 LAB_TESTS := $(B)/qmp_test $(B)/unload_test
-$(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/stream.h $(EXITSTATS)/exitstats_read.h | packages
+$(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/stream.h $(EXITSTATS)/exitstats_read.h \
+		$(EXITSTATS)/exitstats_memory.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $< -ljansson
 
@@ -23,8 +24,8 @@ leaves = $(call plan, kvm $(2)); $(call plan, file leaves-$(strip $(1))); \
 			-no-user-config -display none -no-reboot -debugcon stdio -kernel /run/leaves); \
 	done; $(call plan, file)
 leaves-files = echo "file /run/leaves $(B)/leaves 755 0 0"; \
-	echo "file /usr/share/qemu/multiboot_dma.bin /usr/share/qemu/multiboot_dma.bin 644 0 0"; \
-	echo "dir /modules/unpatched 755 0 0"; \
+	echo "file /usr/share/qemu/multiboot_dma.bin /usr/share/qemu/multiboot_dma.bin 644 0 0"
+unpatched-files = echo "dir /modules/unpatched 755 0 0"; \
 	for m in kvm kvm-intel kvm-amd; do \
 		echo "file /modules/unpatched/$${m/-/_}.ko \
 			$(B)/variants/unpatched/arch/x86/kvm/$$m.ko 644 0 0" | tr -s '\t' ' '; \
@@ -43,9 +44,11 @@ lab-verdict = echo 1..3; \
 	tail -n $$(wc -l < leaves-on) leaves-unpatched | diff - leaves-on | \
 		grep '^[<>]' | cut -c3- > leaves-diff; \
 	$(call tap, $(verdict-$(1)), $(1): with exitstats $(changes-$(1))); \
-	$(call tap, ! sed '1$(comma)/Run .init/d' console.log | grep -E '$(complaints)' >&2, \
-		$(1): the kernel has nothing to complain of)
-complaints := WARNING:|BUG:|Oops|general protection|Call Trace|unchecked MSR
+	$(call console-verdict,$(1))
+# The same of any run
+console-verdict = $(call tap, [ -s console.log ] && ! sed '1$(comma)/Run .init/d' console.log | \
+	grep -E '$(complaints)' >&2, $(1): the kernel has nothing to complain of)
+complaints := WARNING:|BUG:|UBSAN:|INFO:|Oops|general protection|Call Trace|unchecked MSR
 verdict-intel := [ -s leaves-diff ] && ! grep -v '$(four_leaves)' leaves-diff >&2
 changes-intel := the four leaves differ and no other
 verdict-amd := ! cat leaves-diff | grep . >&2
@@ -62,7 +65,7 @@ test-amd: lab $(B)/selftests.done $(B)/leaves $(B)/variants/unpatched.done
 	@$(call lab-new, amd); \
 	progs="$(AMD_PROGS)"; \
 	{ for t in $$progs; do echo "file /run/$${t##*/} $$t 755 0 0"; done; \
-	  $(leaves-files); } > files; \
+	  $(leaves-files); $(unpatched-files); } > files; \
 	{ for npt in 1 0; do \
 		$(call plan, kvm npt=$$npt); \
 		for t in $$progs; do $(call plan, run /run/$${t##*/}); done; \

@@ -13,6 +13,9 @@
  *	guest [PLAN=FILE] [QEMU-OPTION ...]
  *					run the guest, which follows its own /plan, or
  *					another
+ *	try SECONDS COMMAND ...		a run or a guest that may fail, in a time limit of its
+ *					own, when it is killed: how it ended is a line of
+ *					output, "tried PROGRAM STATUS", and no failure
  *	file [NAME]			what is printed from here on goes into NAME
  *	send FILE NAME			what is in FILE goes into NAME
  *	cost WORD			print WORD and what the last guest took until
@@ -54,7 +57,8 @@
 #define GUEST_COST	"/tmp/guest.cost"
 
 static int stream = -1;
-static int limit = 1200;	/* seconds a command may take; LIMIT= on the kernel's command line */
+/* Seconds that a command may take; LIMIT= on the kernel's command line */
+static int limit = 1200;
 
 static void write_all(int fd, const void *data, size_t len)
 {
@@ -181,7 +185,8 @@ static int unload_kvm(void)
 
 	for (i = 0; i < sizeof(modules) / sizeof(*modules); i++) {
 		if (syscall(SYS_delete_module, modules[i], O_NONBLOCK) && errno != ENOENT) {
-			print(STREAM_ERR, "lab: cannot unload %s: %s\n", modules[i], strerror(errno));
+			print(STREAM_ERR, "lab: cannot unload %s: %s\n", modules[i],
+			      strerror(errno));
 			return 1;
 		}
 	}
@@ -213,6 +218,22 @@ static int load_kvm(char **params)
 	return 0;
 }
 
+/* Start argv in the process group @group, 0 for one of its own, with nothing to read. */
+static pid_t start(char **argv, int out, int err, pid_t group)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+	dup2(out, 1);
+	dup2(err, 2);
+	setpgid(0, group);
+	execv(argv[0], argv);
+	dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
 /*
  * Run argv, its output going out as messages, or, with @forward, being messages
  * already. Return the exit status as a shell would, 124 when out of time.
@@ -231,20 +252,9 @@ static int run(char **argv, bool forward)
 	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
 		fatal("pipe");
 
-	pid = fork();
+	pid = start(argv, out[1], err[1], 0);
 	if (pid < 0)
 		fatal("fork");
-	if (!pid) {
-		int in = open("/dev/null", O_RDONLY);
-
-		dup2(in, 0);
-		dup2(out[1], 1);
-		dup2(err[1], 2);
-		setpgid(0, 0);
-		execv(argv[0], argv);
-		dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
-		_exit(errno == ENOENT ? 127 : 126);
-	}
 
 	close(out[1]);
 	close(err[1]);
@@ -277,7 +287,8 @@ static int run(char **argv, bool forward)
 
 	waitpid(pid, &status, 0);
 	if (late) {
-		print(STREAM_ERR, "lab: %s: stopped after %d s of the lab's time\n", argv[0], limit);
+		print(STREAM_ERR, "lab: %s: stopped after %d s of the lab's time\n", argv[0],
+		      limit);
 		return 124;
 	}
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -343,25 +354,17 @@ static int print_cost(const char *word)
 static int guest_filter(char **argv)
 {
 	struct stream_header h;
-	unsigned long long start = host_tsc();
-	int out[2], in, status, result = -1;
+	unsigned long long began = host_tsc();
+	int out[2], status, result = -1;
 	static char buf[STREAM_MAX + 1];
 	FILE *from;
 	pid_t pid;
 
 	if (pipe2(out, O_CLOEXEC))
 		return 125;
-	pid = fork();
+	pid = start(argv, out[1], 2, getpgrp());
 	if (pid < 0)
 		return 125;
-	if (!pid) {
-		in = open("/dev/null", O_RDONLY);
-		dup2(in, 0);
-		dup2(out[1], 1);
-		execv(argv[0], argv);
-		dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
 	close(out[1]);
 	from = fdopen(out[0], "r");
 
@@ -370,7 +373,7 @@ static int guest_filter(char **argv)
 		    fread(buf, 1, h.len, from) != h.len)
 			break;
 		if (h.type == STREAM_EXIT) {
-			note_cost(host_tsc() - start);
+			note_cost(host_tsc() - began);
 			buf[h.len] = 0;
 			result = atoi(buf);
 			continue;
@@ -457,6 +460,19 @@ static int send_file(const char *path, const char *name)
 	return 0;
 }
 
+static int command(char **argv);
+
+static int try(int seconds, char **argv)
+{
+	int all = limit, status;
+
+	limit = seconds;
+	status = command(argv);
+	limit = all;
+	print(STREAM_OUT, "\ntried %s %d\n", argv[1] ?: argv[0], status);
+	return 0;
+}
+
 static int command(char **argv)
 {
 	char *name = argv[0];
@@ -467,6 +483,8 @@ static int command(char **argv)
 		return unload_kvm();
 	if (!strcmp(name, "run") && argv[1])
 		return run(argv + 1, false);
+	if (!strcmp(name, "try") && argv[1] && argv[2])
+		return try(atoi(argv[1]), argv + 2);
 	if (!strcmp(name, "guest"))
 		return run_guest(argv + 1);
 	if (!strcmp(name, "trace") && argv[1])
@@ -479,8 +497,21 @@ static int command(char **argv)
 	}
 	if (!strcmp(name, "send") && argv[1] && argv[2])
 		return send_file(argv[1], argv[2]);
-	print(STREAM_ERR, "lab: /plan: unknown command %s\n", name);
+	print(STREAM_ERR, "lab: /plan: unknown word %s\n", name);
 	return 1;
+}
+
+/* Say what comes, its first words, also in the console: reports stand below it. */
+static void announce(char **argv)
+{
+	char text[256];
+	size_t n = snprintf(text, sizeof(text), "lab:");
+	int i;
+
+	for (i = 0; i < 4 && argv[i] && n < sizeof(text); i++)
+		n += snprintf(text + n, sizeof(text) - n, " %s", argv[i]);
+	print(STREAM_STEP, "%s", text + strlen("lab: "));
+	write_file("/dev/kmsg", text);
 }
 
 /* What takes no time is no progress. */
@@ -513,7 +544,7 @@ static int follow_plan(void)
 			continue;
 		argv[argc] = NULL;
 		if (!quiet_command(argv[0]))
-			print(STREAM_STEP, "%s%s%s", argv[0], argv[1] ? " " : "", argv[1] ?: "");
+			announce(argv);
 		r = command(argv);
 		if (!status || status == KSFT_SKIP)
 			status = r ?: status;

@@ -7,13 +7,25 @@ ifeq ($(filter $(KERNEL),$(KNOWN))$(wildcard $(KERNEL)),)
 $(error KERNEL=$(KERNEL): no such tree or tarball, and not a version that patches/ has: $(KNOWN))
 endif
 
+# SAN=kasan or, several in one kernel, SAN=kasan-lockdep: a kernel with sanitizers
+SANS := $(patsubst $(LAB)/sanitizer-%.config,%,$(wildcard $(LAB)/sanitizer-*.config))
+SAN_CONFIGS := $(patsubst %,$(LAB)/sanitizer-%.config,$(subst -, ,$(SAN)))
+ifneq ($(filter-out $(SANS),$(subst -, ,$(SAN))),)
+$(error SAN=$(SAN): no such sanitizer; there are: $(SANS))
+endif
+
 # What Debian 12 needs beyond make; PACKAGES+= adds one. See source.sh for the source.
 PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsync patch kmod \
-	    ccache gnuplot-nox bochs bochs-term isolinux syslinux-common xorriso qemu-system-x86 \
+	    ccache gnuplot-nox isolinux syslinux-common xorriso qemu-system-x86 \
 	    libjansson-dev
 
-# One directory for each KERNEL; a path gets a name of its own.
-NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) | md5sum | cut -c1-8)),$(KERNEL))
+EMULATOR := $(shell $(LAB)/emulator.sh $(LAB_EMULATOR) 2> /dev/null)
+$(if $(filter-out 0,$(.SHELLSTATUS)),$(error $(EMULATOR)))
+BOCHS_PACKAGES := bochs bochs-term
+PACKAGES += $(if $(filter bochs,$(EMULATOR)),$(BOCHS_PACKAGES))
+
+# One directory for each KERNEL and SAN; a path gets a name of its own.
+NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) | md5sum | cut -c1-8)),$(KERNEL))$(addprefix -,$(SAN))
 B := $(BUILD)/$(NAME)
 LINUX := $(B)/linux
 
@@ -22,6 +34,12 @@ SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch] $(EXITSTATS)/shim/*/*.h) $(EXITSTATS
 PATCHES := $(wildcard $(ROOT)/patches/*.* $(ROOT)/patches/*/*.patch)
 
 export CCACHE_DIR ?= $(HOME)/.cache/ccache
+ifndef CCACHE_DISABLE
+ifneq ($(shell mkdir -p $(CCACHE_DIR) && [ -w $(CCACHE_DIR) ] && echo yes),yes)
+$(warning $(CCACHE_DIR): cannot be written to: building without a cache)
+export CCACHE_DISABLE := 1
+endif
+endif
 export KBUILD_BUILD_TIMESTAMP := 2026-01-01
 export KBUILD_BUILD_USER := exitstats
 export KBUILD_BUILD_HOST := lab
@@ -41,27 +59,29 @@ packages:
 	fi; \
 	mkdir -p $(BUILD); \
 	DEBIAN_FRONTEND=noninteractive $(LAB)/progress.sh "installing$$missing" $(BUILD)/apt.log \
-		sh -c "apt-get update && apt-get install -y --no-install-recommends $$missing"
+		flock $(BUILD)/apt.lock sh -c "apt-get update && apt-get install -y --no-install-recommends $$missing"
 
 .PHONY: tree
 tree: packages
-	@$(LAB)/tree.sh $(KERNEL) $(B)
+	@$(LAB)/tree.sh $(KERNEL) $(B) $(STEPS)
 
 $(B)/tree.done: $(NEW_FILES) $(PATCHES) $(LAB)/tree.sh $(LAB)/stage.sh | packages
-	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
+	@$(LAB)/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
 	@touch $@
 
-# Every line of kernel.config must have made it into .config, but for those that
-# kernel-VERSION.config says this kernel does not know.
-$(B)/config.done: $(LAB)/kernel.config $(B)/tree.done
-	@$(KMAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(LAB)/kernel.config
+# Every line of kernel.config and of the sanitizer's must have made it into .config, but
+# for those that kernel-VERSION.config says this kernel does not know.
+CONFIGS := $(LAB)/kernel.config $(SAN_CONFIGS)
+$(B)/config.done: $(CONFIGS) $(B)/tree.done
+	@grep -h ^CONFIG $(CONFIGS) | sort -u > $(B)/config
+	@$(KMAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(B)/config
 	@lost=$$(cat $(LINUX)/.config $(LAB)/kernel-$$(cat $(B)/version).config 2> /dev/null | \
-		grep -vxFf - $< | grep '^CONFIG'); [ -z "$$lost" ] || \
-		{ echo "kernel.config: this kernel does not take" $$lost >&2; exit 1; }
+		grep -vxFf - $(B)/config | grep '^CONFIG'); [ -z "$$lost" ] || \
+		{ echo "$(notdir $(CONFIGS)): this kernel does not take" $$lost >&2; exit 1; }
 	@touch $@
 
 $(B)/kernel.done: $(B)/config.done
-	@$(LAB)/progress.sh "building Linux $(KERNEL)" $(B)/kernel.log \
+	@$(LAB)/progress.sh "building Linux $(NAME)" $(B)/kernel.log \
 		$(KMAKE) -j$(JOBS) bzImage modules
 	@touch $@
 
@@ -75,7 +95,7 @@ KVM_PROGS := $(SELFTEST_DIR)/kvm_binary_stats_test
 SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
-	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
+	@$(LAB)/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
 	@# 6.1 does not know which headers a test includes.
 	@rm -f $(SELFTEST_PROGS) $(TOOL_PROGS)
 	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log sh -c \

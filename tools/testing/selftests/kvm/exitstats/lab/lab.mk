@@ -15,19 +15,25 @@ $(B)/boot: $(LAB)/boot.c $(LAB)/stream.h | packages
 QEMU := /usr/bin/qemu-system-x86_64
 FIRMWARE := bios-microvm.bin linuxboot_dma.bin kvmvapic.bin
 
-$(B)/base.list: $(B)/kernel.done $(B)/init
-	@{ for d in dev proc sys tmp modules boot; do echo "dir /$$d 755 0 0"; done; \
+# $(call base-list,DIR ...): lines for gen_init_cpio, the modules being those under DIR
+base-list = for d in dev proc sys tmp modules boot; do echo "dir /$$d 755 0 0"; done; \
 	echo "nod /dev/console 600 0 0 c 5 1"; \
 	echo "file /init $(B)/init 755 0 0"; \
 	echo "file /boot/bzImage $(LINUX)/arch/x86/boot/bzImage 644 0 0"; \
-	find $(LINUX)/virt $(LINUX)/arch/x86/kvm -name '*.ko' | while read -r ko; do \
+	find $(1) -name '*.ko' | while read -r ko; do \
 		echo "file /modules/$$(basename $$ko | tr - _) $$ko 644 0 0"; \
 	done; \
 	{ echo $(QEMU); ldd $(QEMU) | grep -o '/[^ ]*'; \
-	  printf '/usr/share/qemu/%s\n' $(FIRMWARE); } | $(LAB)/with-dirs.sh; } > $@
+	  printf '/usr/share/qemu/%s\n' $(FIRMWARE); } | $(LAB)/with-dirs.sh
+
+# Each in place at once: what was killed half-way must not pass for the whole.
+$(B)/base.list: $(B)/kernel.done $(B)/init
+	@{ $(call base-list, $(LINUX)/virt $(LINUX)/arch/x86/kvm); } > $@.new
+	@mv $@.new $@
 
 $(B)/base.cpio.zst: $(B)/base.list $(B)/kernel.done
-	@$(LINUX)/usr/gen_init_cpio $< | zstd -q -f -T0 -3 -o $@
+	@$(LINUX)/usr/gen_init_cpio $< | zstd -q -f -T0 -3 -o $@.new
+	@mv $@.new $@
 
 .PHONY: lab
 lab: $(B)/base.cpio.zst $(B)/boot
@@ -35,10 +41,19 @@ lab: $(B)/base.cpio.zst $(B)/boot
 # $(call lab-run,NAME): boot what is in $(B)/run/NAME, made by lab-new:
 # plan and guest.plan (see init.c), files and guest.files (lines of gen_init_cpio).
 # LAB_CPUS is the emulated host's, LAB_SVM makes that an AMD one, BOOT_FLAGS are boot's.
+# LAB_KERNEL and LAB_BASE are what boots there, if not the kernel and image of B.
 LAB_CPUS := 1
-lab-run = LAB_CPUS=$(LAB_CPUS) LAB_SVM=$(LAB_SVM) $(LAB)/run.sh $(B) $(B)/run/$(strip $(1)) $(BOOT_FLAGS)
+lab-run = LAB_CPUS=$(LAB_CPUS) LAB_SVM=$(LAB_SVM) LAB_EMULATOR=$(LAB_EMULATOR) \
+	LAB_KERNEL=$(LAB_KERNEL) LAB_BASE=$(LAB_BASE) \
+	$(LAB)/run.sh $(B) $(B)/run/$(strip $(1)) $(BOOT_FLAGS)
 lab-new = rm -rf $(B)/run/$(strip $(1)) && mkdir -p $(B)/run/$(strip $(1)) && \
 	cd $(B)/run/$(strip $(1)) && : > files && : > guest.files && : > plan && : > guest.plan
+
+# Bochs or KVM: what would be chosen elsewhere
+.PHONY: test-emulator
+test-emulator: lab
+	@$(call lab-new, emulator); $(call plan, kvm ept=1) > plan; \
+	$(LAB)/emulator_test.sh $(B) $(B)/run/emulator
 
 # $(call plan,WORD ...): one command of a plan
 plan = printf '%s\n' $(1) ''

@@ -10,6 +10,8 @@ dir=$2
 shift 2
 lab=$(cd "$(dirname "$0")" && pwd)
 cpus=${LAB_CPUS:-1}
+emulator=${LAB_SVM:+svm}
+emulator=${emulator:-$("$lab/emulator.sh" "${LAB_EMULATOR:-}")} || { echo "$emulator" >&2; exit 1; }
 
 cpio()
 {
@@ -35,25 +37,38 @@ cpio guest.list guest.cpio
 rm -rf iso
 mkdir iso
 cpio run.list iso/run.cpio
-ln "$b/base.cpio.zst" "$b/linux/arch/x86/boot/bzImage" iso/ 2> /dev/null ||
-	cp "$b/base.cpio.zst" "$b/linux/arch/x86/boot/bzImage" iso/
+copy()
+{
+	ln "$1" "$2" 2> /dev/null || cp "$1" "$2"
+}
+copy "${LAB_BASE:-$b/base.cpio.zst}" iso/base.cpio.zst
+copy "${LAB_KERNEL:-$b/linux/arch/x86/boot/bzImage}" iso/bzImage
 cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 iso/
 # Bochs with two CPUs hangs in HLT.
-[ "$cpus" = 1 ] || idle=idle=poll
+idle=
+[ "$emulator" != bochs ] || [ "$cpus" = 1 ] || idle=idle=poll
 {
 	cat "$lab/isolinux.cfg"
-	echo "  append console=ttyS0,115200 panic=-1 reboot=t ${idle:-}"
+	echo "  append console=ttyS0,115200 panic=-1 reboot=t printk.devkmsg=on $idle"
 } > iso/isolinux.cfg
 xorriso -as mkisofs -quiet -o lab.iso -b isolinux.bin -c boot.cat -no-emul-boot \
 	-boot-load-size 4 -boot-info-table iso 2> xorriso.log || { cat xorriso.log >&2; exit 1; }
 rm -rf iso
 
-# An AMD host: QEMU emulates SVM, as Bochs does VMX.
-[ -z "${LAB_SVM:-}" ] ||
-	exec "$b/boot" "$@" "$dir" qemu-system-x86_64 -accel tcg -cpu EPYC,svm=on,npt=on -m 1024 \
-		-nodefaults -display none -no-reboot -cdrom lab.iso \
-		-serial file:console.log -serial file:stream
-
-# Without "c" the debugger that this Bochs is would wait at its prompt.
-echo c > debugger
-exec "$b/boot" "$@" "$dir" bochs -q -f "$lab/bochsrc" -rc debugger "cpu: count=$cpus"
+case $emulator in
+bochs)
+	# Without "c" the debugger that this Bochs is would wait at its prompt.
+	echo c > debugger
+	exec "$b/boot" "$@" "$dir" bochs -q -f "$lab/bochsrc" -rc debugger "cpu: count=$cpus"
+	;;
+kvm)
+	accel="-accel kvm -cpu host"
+	;;
+svm)
+	# An AMD host: QEMU emulates SVM, as Bochs does VMX.
+	accel="-accel tcg -cpu EPYC,svm=on,npt=on"
+	;;
+esac
+exec "$b/boot" "$@" "$dir" qemu-system-x86_64 $accel -smp "$cpus" -m 1024 \
+	-nodefaults -display none -no-reboot -cdrom lab.iso \
+	-serial file:console.log -serial file:stream

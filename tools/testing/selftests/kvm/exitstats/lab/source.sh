@@ -21,6 +21,9 @@ for tar in "/usr/src/$package.tar.xz" "$dir/usr/src/$package.tar.xz"; do
 done
 command -v apt-get > /dev/null || die "$package is missing, and apt-get to fetch it"
 mkdir -p "$dir"
+# apt does not wait for another apt, as that of a make for another kernel.
+exec 8> "$dir/../apt.lock"
+flock 8
 
 known()
 {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# tree.sh KERNEL DIR: make or refresh DIR/linux, a kernel tree with the series.
+# tree.sh KERNEL DIR [STEP ...]: make or refresh DIR/linux, a kernel tree with the
+# series, or with these steps of it (see stage.sh).
 #
 # KERNEL is a version under patches/, a kernel tree or a kernel source tarball.
 # Only files whose content changes are written, so that kbuild rebuilds what it
@@ -12,6 +13,7 @@ lab=$(cd "$(dirname "$0")" && pwd)
 root=${lab%/tools/*}
 kernel=$1
 dir=$2
+shift 2
 
 die()
 {
@@ -32,20 +34,40 @@ fi
 [ -d "$root/patches/${version:-none}" ] ||
 	die "KERNEL=$kernel: is ${version:-no kernel}; there are patches for:" $versions
 
+# A source that is unpacked or copied half-way is not there.
+unpack()
+{
+	rm -rf "$2.new"
+	mkdir -p "$2.new"
+	echo "  unpacking $1" >&2
+	if [ -d "$1" ]; then
+		cp -a "$1/." "$2.new"
+	else
+		tar -xf "$1" -C "$2.new" --strip-components=1
+	fi || { rm -rf "$2.new"; die "$1: cannot be unpacked to $2: is it damaged, or the disk full?"; }
+	mv "$2.new" "$2"
+}
+
 if [ ! -d "$dir/linux" ]; then
-	source=${source:-$("$lab/source.sh" "$version" "$(dirname "$dir")/source")}
 	mkdir -p "$dir"
 	free=$(df -Pk "$dir" | awk 'END { print int($4 / 1024) }')
 	[ "$free" -ge 4000 ] || die "$dir: $free MB free, a kernel build needs 4000"
 	rm -rf "$dir/linux.new" "$dir/pristine"
-	mkdir "$dir/linux.new"
-	echo "  unpacking $source" >&2
-	if [ -d "$source" ]; then
-		cp -a "$source/." "$dir/linux.new"
+	if [ "$source" ]; then
+		unpack "$source" "$dir/linux"
 	else
-		tar -xf "$source" -C "$dir/linux.new" --strip-components=1
+		# All builds of a version share its source by hard links: whatever changes
+		# a file of it, here and in kbuild, puts another in its place.
+		shared=$(dirname "$dir")/source
+		mkdir -p "$shared"
+		exec 7> "$shared/$version.lock"
+		flock 7
+		[ -d "$shared/$version" ] ||
+			unpack "$("$lab/source.sh" "$version" "$shared")" "$shared/$version"
+		flock -u 7
+		cp -al "$shared/$version" "$dir/linux.new"
+		mv "$dir/linux.new" "$dir/linux"
 	fi
-	mv "$dir/linux.new" "$dir/linux"
 fi
 
 echo "$version" > "$dir/version"
@@ -56,7 +78,7 @@ for file in $(sed -n 's,^--- a/,,p' "$root"/patches/*.patch "$root/patches/$vers
 	[ -e "$dir/pristine/$file" ] || cp -p --parents "$file" "$dir/pristine"
 done
 rm -rf "$stage"
-"$lab/stage.sh" "$version" "$dir/pristine" "$stage" || die "that was patches/ on ${source:-$dir/linux}"
+"$lab/stage.sh" "$version" "$dir/pristine" "$stage" "$@" || die "that was patches/ on ${source:-$dir/linux}"
 (cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
 	[ -e "$dir/pristine/$file" ] || echo "$file"
 done | sort > "$dir/new.list"
@@ -65,6 +87,8 @@ done | sort > "$dir/new.list"
 if [ -f "$dir/new.applied" ]; then
 	comm -13 "$dir/new.list" "$dir/new.applied" | (cd "$dir/linux" && xargs -r rm -f)
 fi
+# A file that no patch changes any more is as it was.
+rsync -r --ignore-existing "$dir/pristine/" "$stage/"
 rsync -rc "$stage/" "$dir/linux/"
 mv "$dir/new.list" "$dir/new.applied"
 rm -rf "$stage"
