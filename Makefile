@@ -39,6 +39,9 @@ include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
 include $(EXITSTATS)/bench/bench.mk
 include $(LAB)/host.mk
+include $(LAB)/series.mk
+include $(LAB)/apply.mk
+include $(LAB)/check.mk
 include $(EXITSTATS)/mutants/mutants.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
@@ -67,7 +70,7 @@ sum = | { mkdir -p $(B); tee $(B)/$@.tap; }; awk -v broken=$$? -f $(LAB)/tap.awk
 #: make test                         all tests for one kernel
 .PHONY: test test-lab test-tool
 test:
-	@{ status=0; for part in structure-test test-emulator test-lab test-amd; do \
+	@{ status=0; for part in structure-test test-emulator test-apply test-lab test-amd; do \
 		$(MAKE) -C $(ROOT) $$part || status=1; done; exit $$status; } $(sum)
 
 # The selftests, the guest tool, QEMU's view and unloading, in both paging modes
@@ -118,6 +121,8 @@ test-tool: packages
 PARTS := $(KNOWN)
 $(foreach k,$(KNOWN),$(eval part-$(k) := test KERNEL=$(k)))
 part-6.12 += test-tool
+# 7.2 is what would go upstream.
+part-7.2 += check test-series
 
 .PHONY: $(PARTS:%=part-%)
 $(PARTS:%=part-%): part-%:
@@ -146,19 +151,6 @@ guest: static lab
 	$(call plan, run /run/program $(ARGS)) > guest.plan; \
 	{ $(call plan, kvm ept=$(EPT)); $(call plan, guest -smp $(VCPUS)); } > plan
 	@$(call lab-run, guest)
-
-#: make series                       the series as mails for git am, in out/series
-.PHONY: series
-series: $(B)/tree.done
-	@$(LAB)/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
-	@printf '%s\n' $(OUT)/series/$(NAME)/*
-
-#: make apply TREE=DIR               put the series on a kernel tree of yours
-#: make unapply TREE=DIR             take it off again
-.PHONY: apply unapply
-apply unapply: packages
-	@[ -d "$(TREE)" ] || { echo "TREE=DIR is missing: the kernel tree" >&2; exit 1; }
-	@$(LAB)/apply.sh $@ "$(TREE)" $(BUILD)/apply
 
 # What RUN must be, since there is nothing but the program in the lab
 .PHONY: static

@@ -4,8 +4,8 @@
 # apply.sh apply|unapply TREE WORK: put the series on a kernel tree of the user's,
 # or take it off, bit for bit. WORK is for what is made on the way.
 #
-# The journal TREE/.exitstats holds the originals (old/), what takes their place
-# (new/) and the names of the files that are added (added). It is complete and on
+# The journal TREE/.exitstats holds what the series makes of its files (new/), those
+# of them that were there before (old/), and the names of all. It is complete and on
 # disk before the first file changes, and goes when the last one is back. Files
 # change one by one, by rename. So whatever interrupts this, either command goes on
 # from there: apply to the end, unapply to the beginning.
@@ -24,59 +24,65 @@ die()
 	exit 1
 }
 
-# Those of the journal's files that are neither as they were nor as the series has them
+# A directory that is there stays as it is.
+copy="rsync -pog --no-implied-dirs"
+
+# Those of the series' files that are neither as they were nor as the series has them
 edited()
 {
-	(cd "$journal/new" && find . -type f -printf '%P\n') | while read -r file; do
-		cmp -s "$journal/new/$file" "$tree/$file" || cmp -s "$journal/old/$file" "$tree/$file" ||
-			{ [ ! -e "$tree/$file" ] && [ ! -e "$journal/old/$file" ]; } || echo "  $file"
-	done
+	while read -r file; do
+		cmp -s "$journal/new/$file" "$tree/$file" ||
+			cmp -s "$journal/old/$file" "$tree/$file" ||
+			{ [ ! -e "$tree/$file" ] && [ ! -e "$journal/old/$file" ]; } ||
+			echo "  $file"
+	done < "$journal/names"
 }
 
 rm -rf "$journal.tmp"
 if [ -d "$journal" ]; then
 	[ "$what" = unapply ] || [ ! -e "$journal/done" ] || die "has the series already"
-	files=$(edited)
-	[ -z "$files" ] || die "changed since the series was applied, and would be lost:
-$files"
+	edited=$(edited)
+	[ -z "$edited" ] || die "changed since the series was applied, and would be lost:
+$edited"
 elif [ "$what" = unapply ]; then
 	die "no series that make apply has put there"
 else
 	version=$("$lab/version.sh" "$tree")
 	[ -d "$root/patches/${version:-none}" ] ||
-		die "is ${version:-no kernel tree}; there are patches for" $(cd "$root/patches" && ls -d */ | tr -d /)
-	[ ! -e "$tree/arch/x86/kvm/exitstats.h" ] || die "has the series already, not from make apply"
+		die "is ${version:-no kernel tree}; there are patches for" \
+			$(cd "$root/patches" && ls -d */ | tr -d /)
+	[ ! -e "$tree/arch/x86/kvm/exitstats.h" ] ||
+		die "has the series already, not from make apply"
 	rm -rf "$work"
 	"$lab/stage.sh" "$version" "$tree" "$work" || die "left as it was"
 
 	mkdir -p "$journal.tmp/old" "$journal.tmp/tmp"
-	cp -r "$work" "$journal.tmp/new"
-	cd "$work"
-	find . -type f -printf '%P\n' | while read -r file; do
-		[ -e "$tree/$file" ] && (cd "$tree" && cp -p --parents "$file" "$journal.tmp/old") ||
-			echo "$file"
-	done > "$journal.tmp/added"
-	(cd "$journal.tmp/old" && find . -type f -exec chmod --reference={} ../new/{} \;)
+	cp -a "$work" "$journal.tmp/new"
 	chown -R --reference="$tree/Makefile" "$journal.tmp"
+	(cd "$work" && find . -type f -printf '%P\n') > "$journal.tmp/names"
+	$copy --files-from="$journal.tmp/names" --ignore-missing-args "$tree" "$journal.tmp/old"
 	sync -f "$journal.tmp"
 	mv -T "$journal.tmp" "$journal"
 fi
 
-cd "$tree"
+# Not the times: kbuild must see that the files have changed.
 if [ "$what" = apply ]; then
-	rsync -rpogc --temp-dir="$journal/tmp" "$journal/new/" .
-	sync -f .
+	$copy -c --files-from="$journal/names" --temp-dir="$journal/tmp" "$journal/new" "$tree"
+	sync -f "$tree"
 	touch "$journal/done"
 else
-	# Not the times: kbuild must see that the files have changed.
 	rm -f "$journal/done"
-	rsync -rpogc --temp-dir="$journal/tmp" "$journal/old/" .
+	(cd "$journal/old" && find . -type f -printf '%P\n') |
+		$copy -c --files-from=- --temp-dir="$journal/tmp" "$journal/old" "$tree"
+	# What was added goes with what was built from it.
+	cd "$tree"
 	while read -r file; do
+		[ ! -e "$journal/old/$file" ] || continue
 		o=${file%.*}
 		rm -f "$file" "$o" "$o.o" "$o.d" "${o%/*}/.${o##*/}".*
 		rmdir -p "${file%/*}" 2> /dev/null || true
-	done < "$journal/added"
-	sync -f .
+	done < "$journal/names"
+	sync -f "$tree"
 	mv -T "$journal" "$journal.tmp"
 	rm -rf "$journal.tmp"
 fi

@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# apply_test.sh B DIR KILLS: does apply.sh do what it promises? As TAP. The trees are
+# made in DIR: what the series changes in B/linux, as it was, the top Makefile, which
+# is all that apply.sh looks at beside, and a neighbour of a new file. KILLS is how
+# often it is killed each way.
+set -u
+
+b=$1
+dir=$2
+kills=$3
+lab=$(cd "$(dirname "$0")" && pwd)
+tree=$dir/linux
+nr=0
+failed=0
+
+new_tree()
+{
+	rm -rf "$tree"
+	cp -a "$b/pristine" "$tree"
+	(cd "$b/linux" && cp -p --parents Makefile include/uapi/linux/kvm.h "$tree")
+	chmod 775 "$tree/arch/x86/kvm" "$tree/include/uapi/linux"
+}
+
+series()
+{
+	"$lab/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says"
+}
+
+# Names, kinds, modes, owners and contents of all but the series' journal, and git's
+print()
+{
+	(cd "$tree" && set -- \( -name .git -o -name '.exitstats*' \) -prune -o &&
+		find . "$@" -printf '%P %y %m %u %g %l\n' &&
+		find . "$@" -type f -exec sha256sum {} +) | sort > "$dir/$1"
+}
+
+same()
+{
+	print now && cmp -s "$dir/$1" "$dir/now"
+}
+
+# As make tree has it: all that is there, and nothing of the series missing
+applied()
+{
+	(cd "$tree" && find . -name '.exitstats*' -prune -o -type f -printf '%P\n') |
+		while read -r file; do
+			cmp -s "$tree/$file" "$b/linux/$file" || echo "$file"
+		done > "$dir/differ"
+	[ ! -s "$dir/differ" ] && (cd "$tree" && xargs ls < "$b/new.applied") > /dev/null 2>&1
+}
+
+# ok WHAT: the last command's status decides
+ok()
+{
+	status=$?
+	nr=$((nr + 1))
+	[ "$status" = 0 ] && echo "ok $nr - apply: $1" && return
+	echo "not ok $nr - apply: $1"
+	cat "$dir/says" >&2
+	failed=1
+}
+
+# refuses HOW TEXT WHAT: apply or unapply fails with a line like TEXT and changes nothing
+refuses()
+{
+	print before
+	! series "$1" && grep -q "$2" "$dir/says" && same before
+	ok "$3"
+}
+
+# Files are about to change, or have begun to.
+halfway()
+{
+	[ -d "$tree/.exitstats" ] && [ ! -e "$tree/.exitstats/done" ]
+}
+
+# killed FIRST THEN STATE: FIRST is killed at a random point, two times of three soon after
+# files begin to change, and THEN must end in STATE
+killed()
+{
+	good=0
+	interrupted=0
+	for i in $(seq "$kills"); do
+		new_tree
+		[ "$1" = apply ] || series apply
+		setsid "$lab/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says" &
+		pid=$!
+		part=$((1 + i % 3 * 30))
+		while [ $part != 1 ] && ! halfway && kill -0 $pid 2> /dev/null; do :; done
+		sleep "$(awk -v seed="$i$$" -v end="$end" -v part=$part '
+			BEGIN { srand(seed); print rand() * end / part }')"
+		kill -9 -$pid 2> /dev/null
+		wait $pid 2> /dev/null
+		! halfway || interrupted=$((interrupted + 1))
+		# It may have come to its end, and then the other has nothing to do.
+		series "$2"
+		if [ "$3" = applied ]; then applied; else same pristine; fi && good=$((good + 1))
+	done
+	echo "# $1 killed $kills times, $interrupted of them half-way, then $2: $good are $3"
+	[ "$good" = "$kills" ] && [ "$interrupted" != 0 ]
+	ok "$1, kill -9 at $kills points, then $2"
+}
+
+mkdir -p "$dir"
+echo 1..14
+new_tree
+print pristine
+start=$(date +%s.%N)
+series apply && applied
+ok "the tree is that of make tree"
+end=$(awk -v start="$start" -v end="$(date +%s.%N)" 'BEGIN { print end - start }')
+refuses apply 'has the series already' "a second time is refused"
+touch "$tree/arch/x86/kvm/exitstats.o" "$tree/arch/x86/kvm/.exitstats.o.cmd" \
+	"$tree/tools/testing/selftests/kvm/exitstats/exitstats_test"
+series unapply && same pristine
+ok "unapply after a build restores each bit, name and mode"
+refuses unapply 'no series' "unapply without apply is refused"
+
+series apply
+echo '/* mine */' >> "$tree/arch/x86/kvm/exitstats.c"
+refuses unapply 'arch/x86/kvm/exitstats.c' "unapply would lose an edit: refused, and says where"
+
+new_tree
+rm -rf "$tree/.git" && cd "$tree" && git init -q && git add . &&
+	git -c user.name=lab -c user.email=lab@localhost commit -q -m Linux
+echo '/* mine */' >> arch/x86/kvm/x86.c
+echo mine > notes
+print changed
+git status --short > "$dir/status"
+series apply && tail -n 1 arch/x86/kvm/x86.c | grep -q mine && [ -e arch/x86/kvm/exitstats.c ]
+ok "a git tree with changes: applied, and they are still there"
+series unapply && same changed && git status --short | cmp - "$dir/status"
+ok "a git tree with changes: as it was, to git also"
+cd "$dir" || exit
+
+new_tree
+sed -i 's/^PATCHLEVEL =.*/PATCHLEVEL = 99/' "$tree/Makefile"
+refuses apply 'there are patches for' "a version without patches is refused"
+new_tree
+sed -i 's/vcpu->arch.last_vmentry_cpu = vcpu->cpu;/& ;/' "$tree/arch/x86/kvm/x86.c"
+refuses apply 'arch/x86/kvm/x86.c: Hunk #' "a hunk that does not fit is refused, and named"
+new_tree
+cp "$b/linux/arch/x86/kvm/exitstats.h" "$tree/arch/x86/kvm"
+refuses apply 'not from make apply' "a series from elsewhere is refused"
+
+killed apply apply applied
+killed apply unapply pristine
+killed unapply unapply pristine
+killed unapply apply applied
+exit $failed
