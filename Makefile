@@ -42,6 +42,8 @@ include $(LAB)/host.mk
 include $(LAB)/series.mk
 include $(LAB)/apply.mk
 include $(LAB)/check.mk
+include $(LAB)/load.mk
+include $(LAB)/fuzz.mk
 include $(EXITSTATS)/mutants/mutants.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side

@@ -9,18 +9,6 @@
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_abi);
 
-/* Intel SDM volume 3, appendix "VMX Basic Exit Reasons". */
-static bool is_defined(u32 reason)
-{
-	static const u8 undefined[] = { 35, 38, 42, 71, 82, 83 };
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(undefined); i++)
-		if (reason == undefined[i])
-			return false;
-	return reason < NR_REASONS;
-}
-
 /* What happens in this guest needs no more than 32 bits. */
 static void guest_check_exits(u32 reason)
 {
@@ -163,21 +151,13 @@ KVM_ONE_VCPU_TEST(exitstats_abi, high_bits, guest_high_bits)
 	run_to_done(vcpu);
 }
 
-/* An Intel CPU answers what it does not have with its highest basic leaf. */
 static void guest_check_absent(u32 leaf)
 {
 	static const u32 indices[] = { 0, 1, 2, 10, 48, 85, 86, 0xffff, ~0u };
-	u32 max = read_leaf(0, 0).eax;
-	struct leaf r, expected;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(indices); i++) {
-		r = read_leaf(leaf, indices[i]);
-		expected = read_leaf(max, indices[i]);
-		__GUEST_ASSERT(!memcmp(&r, &expected, sizeof(r)),
-			       "leaf %x index %x: %x %x %x %x", leaf, indices[i],
-			       r.eax, r.ebx, r.ecx, r.edx);
-	}
+	for (i = 0; i < ARRAY_SIZE(indices); i++)
+		guest_assert_absent(leaf, indices[i]);
 }
 
 static void guest_neighbours(void)
@@ -207,16 +187,6 @@ static void guest_unpatched(void)
 	GUEST_DONE();
 }
 
-static void assert_nothing_counted(struct kvm_vcpu *vcpu)
-{
-	struct stats stats;
-
-	read_stats(vcpu, &stats);
-	TEST_ASSERT(stats.exits, "a guest without exits");
-	TEST_ASSERT_EQ(sum_slots(stats.exits_by_reason), 0);
-	TEST_ASSERT_EQ(sum_slots(stats.cycles_by_reason), 0);
-}
-
 /* A VM whose VMM does not want it, beside one that counts. */
 TEST_F(exitstats_abi, off_by_capability)
 {
@@ -233,17 +203,6 @@ TEST_F(exitstats_abi, off_by_capability)
 	kvm_vm_free(vm);
 }
 
-#define PARAMETER "/sys/module/kvm/parameters/exitstats"
-
-static void set_parameter(const char *value)
-{
-	int fd = open(PARAMETER, O_WRONLY);
-
-	TEST_ASSERT(fd >= 0, "%s: %s", PARAMETER, strerror(errno));
-	test_write(fd, value, 1);
-	close(fd);
-}
-
 /* kvm.exitstats is for new VMs whose VMM does not say. */
 TEST_F(exitstats_abi, off_by_parameter)
 {
@@ -253,10 +212,10 @@ TEST_F(exitstats_abi, off_by_parameter)
 	if (access(PARAMETER, W_OK))
 		SKIP(return, "needs root for kvm.exitstats");
 
-	set_parameter("N");
+	set_parameter(false);
 	off = vm_create(1);
 	on = vm_create(1);
-	set_parameter("Y");
+	set_parameter(true);
 
 	vcpu = vm_vcpu_add(off, 0, guest_unpatched);
 	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_DONE);
@@ -334,11 +293,9 @@ TEST(entry_of_the_vmm)
 		.index = 5, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		.eax = 6, .ebx = 7, .ecx = 8, .edx = 9,
 	};
-	struct kvm_vm *vm = bare_vm();
-	struct kvm_vcpu *vcpu = bare_vcpu(vm, 0, BARE_KERNEL);
+	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_KERNEL);
 	struct leaf r, max;
 
-	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	add_entry(vcpu, &any);
 	add_entry(vcpu, &one);
 
@@ -361,18 +318,16 @@ TEST(entry_of_the_vmm)
 	TEST_ASSERT(r.eax == 5 && !r.ebx && r.ecx && r.edx == KVM_EXITSTATS_DEFINED,
 		    "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
 	assert_stats(vcpu);
-	kvm_vm_free(vm);
+	kvm_vm_free(vcpu->vm);
 }
 
 /* Anybody in the guest may read, unless its kernel has turned CPUID off. */
 TEST(user_mode)
 {
-	struct kvm_vm *vm = bare_vm();
-	struct kvm_vcpu *vcpu = bare_vcpu(vm, 0, BARE_USER);
+	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_USER);
 	struct stats stats;
 	int i;
 
-	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	for (i = 0; i < 10; i++)
 		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_CPUID), i);
 
@@ -385,32 +340,29 @@ TEST(user_mode)
 	read_stats(vcpu, &stats);
 	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_CPUID], 11);
 	assert_stats(vcpu);
-	kvm_vm_free(vm);
+	kvm_vm_free(vcpu->vm);
 }
 
 TEST(cpuid_faulting_spares_the_kernel)
 {
-	struct kvm_vm *vm = bare_vm();
-	struct kvm_vcpu *vcpu = bare_vcpu(vm, 0, BARE_KERNEL);
+	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_KERNEL);
 	int i;
 
-	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	vcpu_set_msr(vcpu, MSR_MISC_FEATURES_ENABLES, MSR_MISC_FEATURES_ENABLES_CPUID_FAULT);
 	for (i = 0; i < 10; i++)
 		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_CPUID), i);
 	assert_stats(vcpu);
-	kvm_vm_free(vm);
+	kvm_vm_free(vcpu->vm);
 }
 
 TEST(system_management_mode)
 {
-	struct kvm_vm *vm = bare_vm();
-	struct kvm_vcpu *vcpu = bare_vcpu(vm, 0, BARE_KERNEL);
+	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_KERNEL);
+	struct kvm_vm *vm = vcpu->vm;
 
 	if (!kvm_has_cap(KVM_CAP_X86_SMM))
 		SKIP(return, "no SMM");
 
-	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	bare_load(vm, BARE_SMM_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	/* SMM has an address space of its own: let it be the same memory. */
 	vm_set_user_memory_region(vm, 1 << 16, 0, 0, BARE_PAGES * PAGE_SIZE, addr_gpa2hva(vm, 0));

@@ -109,6 +109,15 @@ static inline void bare_run_to_io(struct kvm_vcpu *vcpu)
 		    vcpu->run->exit_reason, exit_reason_str(vcpu->run->exit_reason));
 }
 
+/* The one vCPU of a VM that runs bare_cpuid_code, for bare_read_leaf() */
+static inline struct kvm_vcpu *bare_cpuid_vcpu(enum bare_mode mode)
+{
+	struct kvm_vm *vm = bare_vm();
+
+	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
+	return bare_vcpu(vm, 0, mode);
+}
+
 /* One CPUID, by a vCPU that runs bare_cpuid_code. */
 static inline struct leaf bare_read_leaf(struct kvm_vcpu *vcpu, u32 leaf, u32 reason)
 {

@@ -2,12 +2,9 @@
 /*
  * KVM exitstats: which cycles are counted, and that they go with the exits.
  */
-#include "apic.h"
 #include "exitstats_util.h"
 
-#define TEST_MEMORY	0x40000000ul
 #define TEST_PAGES	64
-#define TEST_VECTOR	0x40
 
 /* Stages that the test does something for. */
 #define STAGE_SLEEP	1
@@ -170,11 +167,6 @@ KVM_ONE_VCPU_TEST(exitstats_cycles, not_in_userspace, guest_userspace)
 	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_SYNC);
 	usleep(50000);
 	run_to_done(vcpu);
-}
-
-static void guest_irq_handler(struct ex_regs *regs)
-{
-	x2apic_write_reg(APIC_EOI, 0);
 }
 
 /* Nor is being halted, here until a timer fires. */

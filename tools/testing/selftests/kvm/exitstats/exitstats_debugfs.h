@@ -6,6 +6,7 @@
 #define SELFTEST_KVM_EXITSTATS_DEBUGFS_H
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include "exitstats_util.h"
 
@@ -25,10 +26,10 @@ static inline void require_debugfs(void)
 	__TEST_REQUIRE(!access(KVM_DEBUGFS, R_OK), "no " KVM_DEBUGFS ": debugfs, as root");
 }
 
-/* Of a VM that this process made. */
+/* Of a VM that this thread made: KVM's directory has its number. */
 static inline void table_path(struct kvm_vm *vm, int vcpu_id, char *path, size_t size)
 {
-	int n = snprintf(path, size, KVM_DEBUGFS "/%d-%d/", getpid(), vm->fd);
+	int n = snprintf(path, size, KVM_DEBUGFS "/%ld-%d/", syscall(SYS_gettid), vm->fd);
 
 	if (vcpu_id != VM_TABLE)
 		n += snprintf(path + n, size - n, "vcpu%d/", vcpu_id);
@@ -59,15 +60,13 @@ static inline const char *slot_name(u32 slot)
 }
 
 /* Take a table apart, closing it. Whatever is not as documented fails. */
-static inline void read_table(int fd, struct table *table)
+static inline void parse_table(FILE *file, struct table *table)
 {
-	FILE *file = fdopen(fd, "r");
 	char line[256], reason[8], name[32], end;
 	u64 exits, cycles, average, sum_exits = 0, sum_cycles = 0;
 	int slot, last = -1;
 	bool total = false;
 
-	TEST_ASSERT(file, "no table: %s", strerror(errno));
 	memset(table, 0, sizeof(*table));
 
 	TEST_ASSERT(fgets(line, sizeof(line), file), "no header row");
@@ -102,6 +101,14 @@ static inline void read_table(int fd, struct table *table)
 	TEST_ASSERT(total, "no totals");
 	TEST_ASSERT_EQ(table->total_exits, sum_exits);
 	TEST_ASSERT_EQ(table->total_cycles, sum_cycles);
+}
+
+static inline void read_table(int fd, struct table *table)
+{
+	FILE *file = fdopen(fd, "r");
+
+	TEST_ASSERT(file, "no table: %s", strerror(errno));
+	parse_table(file, table);
 }
 
 #endif /* SELFTEST_KVM_EXITSTATS_DEBUGFS_H */

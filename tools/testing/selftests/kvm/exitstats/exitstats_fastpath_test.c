@@ -7,10 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "apic.h"
 #include "exitstats_bare.h"
-
-#define TEST_VECTOR	0x40
 
 /* Well beyond what an exit takes, and well below a tick of the host's. */
 #define TIMER_DELAY	200000
@@ -75,14 +72,6 @@ KVM_ONE_VCPU_TEST(exitstats_fastpath, tsc_deadline, guest_tsc_deadline)
 {
 	vcpu_set_cpuid_feature(vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
 	run_to_done(vcpu);
-}
-
-static int guest_irqs;
-
-static void guest_irq_handler(struct ex_regs *regs)
-{
-	WRITE_ONCE(guest_irqs, guest_irqs + 1);
-	x2apic_write_reg(APIC_EOI, 0);
 }
 
 /* The timer fires while the guest runs: by the preemption timer, if KVM uses it. */

@@ -11,13 +11,10 @@
 TEST(emulated)
 {
 	bool unrestricted = get_kvm_intel_param_bool("unrestricted_guest");
-	struct kvm_vm *vm = bare_vm();
-	struct kvm_vcpu *vcpu = bare_vcpu(vm, 0, BARE_BIG_REAL);
+	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_BIG_REAL);
 	struct stats stats;
 	u64 exits;
 	int i;
-
-	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 
 	for (i = 0; i < 20; i++) {
 		/* The exit that this CPUID is part of is not over: it is not in. */
@@ -36,21 +33,19 @@ TEST(emulated)
 	else
 		TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVALID_STATE], stats.exits);
 	assert_stats(vcpu);
-	kvm_vm_free(vm);
+	kvm_vm_free(vcpu->vm);
 }
 
 /* A task register that is not there, as no VM entry allows. */
 TEST(failed_entry)
 {
-	struct kvm_vm *vm = bare_vm();
-	struct kvm_vcpu *vcpu = bare_vcpu(vm, 0, BARE_KERNEL);
+	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_KERNEL);
 	struct kvm_sregs sregs;
 	struct stats stats;
 
 	if (!get_kvm_intel_param_bool("unrestricted_guest"))
 		SKIP(return, "unrestricted_guest=N: KVM emulates where entry would fail");
 
-	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_INVALID_STATE), 0);
 
 	vcpu_sregs_get(vcpu, &sregs);
@@ -70,7 +65,7 @@ TEST(failed_entry)
 	vcpu_sregs_set(vcpu, &sregs);
 	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_INVALID_STATE), 1);
 	assert_stats(vcpu);
-	kvm_vm_free(vm);
+	kvm_vm_free(vcpu->vm);
 }
 
 int main(int argc, char *argv[])

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM exitstats: VMs and vCPUs come and go, and run, while others read everything
- * there is to read, of VMs that are about to go as well.
+ * there is to read, of VMs that are about to go as well. They also go because their
+ * VMM is killed, or end by a triple fault, which is nothing to another VM.
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
 #include "exitstats_debugfs.h"
 
@@ -16,14 +18,38 @@
 #define NR_VCPUS	2
 #define NR_EXITS	100
 #define NR_HELD		16	/* tables and statistics that a reader keeps open */
+#define NR_KILLS	5
 
-static void guest_invd(void)
+static void invd(void)
 {
 	int i;
 
 	for (i = 0; i < NR_EXITS; i++)
 		asm volatile("invd");
+}
+
+static void guest_invd(void)
+{
+	invd();
 	GUEST_DONE();
+}
+
+static void guest_invd_and_sync(void)
+{
+	for (;;) {
+		invd();
+		GUEST_SYNC(0);
+	}
+}
+
+/*
+ * Not INVD, which newer KVMs handle in the fastpath, with the host's interrupts off:
+ * Bochs would never take one, as it does not interrupt a guest that has its own off.
+ */
+static void guest_cpuid_for_ever(void)
+{
+	for (;;)
+		read_leaf(0, 0);
 }
 
 static bool stop;
@@ -138,7 +164,12 @@ static void *read_everything(void *unused)
 	return (void *)nr_read;
 }
 
-TEST(under_load)
+FIXTURE(lifetime) {};
+FIXTURE_SETUP(lifetime) {}
+FIXTURE_TEARDOWN(lifetime) {}
+
+/* With sanitizers it takes minutes: the harness's own limit is half a one. */
+TEST_F_TIMEOUT(lifetime, under_load, 900)
 {
 	pthread_t makers[NR_MAKERS], readers[NR_READERS];
 	unsigned long nr_read = 0;
@@ -160,6 +191,120 @@ TEST(under_load)
 
 	ksft_print_msg("%d VMs, read %lu files\n", NR_MAKERS * NR_VMS, nr_read);
 	TEST_ASSERT(nr_read, "nothing was read");
+}
+
+/* A VM beside those that come to a bad end */
+struct witness {
+	struct kvm_vcpu *vcpu;
+	struct stats stats;
+};
+
+static struct witness call_witness(void)
+{
+	struct witness witness;
+
+	vm_create_with_one_vcpu(&witness.vcpu, guest_invd_and_sync);
+	TEST_ASSERT_EQ(run_guest(witness.vcpu), UCALL_SYNC);
+	read_stats(witness.vcpu, &witness.stats);
+	return witness;
+}
+
+/* Nothing has changed, and it goes on counting. */
+static void hear_witness(struct witness *witness)
+{
+	u64 *invd = &witness->stats.exits_by_reason[EXIT_REASON_INVD];
+	struct stats stats;
+
+	read_stats(witness->vcpu, &stats);
+	TEST_ASSERT(!memcmp(&stats, &witness->stats, sizeof(stats)),
+		    "another VM's end was counted: %lu exits, %lu",
+		    witness->stats.exits, stats.exits);
+	TEST_ASSERT_EQ(run_guest(witness->vcpu), UCALL_SYNC);
+	read_stats(witness->vcpu, &stats);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVD], *invd + NR_EXITS);
+	assert_stats(witness->vcpu);
+	kvm_vm_free(witness->vcpu->vm);
+}
+
+static void *run_for_ever(void *vcpu)
+{
+	for (;;)
+		vcpu_run(vcpu);
+	return NULL;
+}
+
+/* A VMM, until it is killed */
+static void run_vmm(void)
+{
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+	pthread_t thread;
+	int i;
+
+	vm_create_with_vcpus(NR_VCPUS, guest_cpuid_for_ever, vcpus);
+	for (i = 0; i < NR_VCPUS; i++)
+		pthread_create(&thread, NULL, run_for_ever, vcpus[i]);
+	for (;;)
+		pause();
+}
+
+/* The exits of the VM that process @pid has; -1: it has none. */
+static long exits_of_vmm(pid_t pid)
+{
+	long exits = -1;
+	char text[64];
+	glob_t found;
+	FILE *file;
+
+	snprintf(text, sizeof(text), KVM_DEBUGFS "/%d-*/exits", pid);
+	if (glob(text, GLOB_NOSORT, NULL, &found))
+		return exits;
+	file = fopen(found.gl_pathv[0], "r");
+	if (file && fscanf(file, "%ld", &exits) != 1)
+		exits = -1;
+	if (file)
+		fclose(file);
+	globfree(&found);
+	return exits;
+}
+
+TEST(vmm_is_killed)
+{
+	struct witness witness = call_witness();
+	pid_t pid;
+	int i;
+
+	for (i = 1; i <= NR_KILLS; i++) {
+		pid = fork();
+		if (!pid)
+			run_vmm();
+		TEST_ASSERT(pid > 0, "fork: %s", strerror(errno));
+		while (exits_of_vmm(pid) < i * 1000)
+			usleep(1000);
+		kill(pid, SIGKILL);
+		TEST_ASSERT_EQ(waitpid(pid, NULL, 0), pid);
+		TEST_ASSERT(exits_of_vmm(pid) < 0, "the VM outlives its VMM");
+	}
+	hear_witness(&witness);
+}
+
+static void guest_triple_fault(void)
+{
+	struct desc_ptr idt = {};
+
+	asm volatile("lidt %0; ud2" : : "m"(idt));
+}
+
+TEST(guest_triple_faults)
+{
+	struct witness witness = call_witness();
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, guest_triple_fault);
+
+	vcpu_run(vcpu);
+	TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_SHUTDOWN);
+	assert_stats(vcpu);
+	kvm_vm_free(vm);
+	hear_witness(&witness);
 }
 
 int main(int argc, char *argv[])

@@ -3,11 +3,9 @@
  * KVM exitstats: exits of a nested guest. KVM sees them first, and counts them
  * for the VM that is there for it, whatever L1 then makes of them.
  */
-#include "apic.h"
 #include "exitstats_util.h"
 
 #define NR_EXITS	20
-#define TEST_VECTOR	0x40
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_nested);
 

@@ -3,11 +3,12 @@
  * KVM exitstats: whose exits a guest reads: those of all vCPUs of its VM, and of
  * no other VM.
  *
- * INVD is the reason to look at: it always exits, and nothing else here does it.
+ * INVD is the reason to look at: it always exits, and nothing else here does it. At
+ * last a VM exits in all ways, and another looks everywhere.
  */
 #include <pthread.h>
 
-#include "exitstats_util.h"
+#include "exitstats_model.h"
 
 #define NR_VCPUS	4
 #define NR_EXITS	2000
@@ -229,6 +230,166 @@ TEST(reads_no_other_vm_while_it_runs)
 	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVD], NR_EXITS);
 	kvm_vm_free(other);
 	kvm_vm_free(vm);
+}
+
+/* All that a guest can read, of each reason and of some that are none. */
+#define NR_LEAVES	(KVM_EXITSTATS_LEAF_TOTAL - KVM_EXITSTATS_LEAF_CYCLES + 1)
+#define NR_INDICES	(NR_SLOTS + 1)
+
+static struct leaf guest_view[NR_LEAVES][NR_INDICES];
+
+static void guest_look(void)
+{
+	u32 leaf, reason;
+
+	for (;;) {
+		for (leaf = 0; leaf < NR_LEAVES; leaf++)
+			for (reason = 0; reason < NR_INDICES; reason++)
+				guest_view[leaf][reason] =
+					read_leaf(KVM_EXITSTATS_LEAF_CYCLES + leaf, reason);
+		GUEST_SYNC(0);
+	}
+}
+
+static bool between(u64 value, u64 least, u64 most)
+{
+	return value >= least && value <= most;
+}
+
+/* What is seen at @leaf and @reason is the VM's own, as it was @before to @after. */
+static bool is_own(u32 leaf, u32 reason, struct leaf r, const struct stats *before,
+		   const struct stats *after)
+{
+	u64 exits[2] = {}, cycles[2] = {}, all[2] = {
+		sum_slots(before->cycles_by_reason), sum_slots(after->cycles_by_reason),
+	};
+	u32 status = is_defined(reason) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
+
+	if (!status) {
+		exits[0] = before->exits_by_reason[reason];
+		exits[1] = after->exits_by_reason[reason];
+		cycles[0] = before->cycles_by_reason[reason];
+		cycles[1] = after->cycles_by_reason[reason];
+	}
+
+	switch (leaf + KVM_EXITSTATS_LEAF_CYCLES) {
+	case KVM_EXITSTATS_LEAF_CYCLES:
+		return !r.eax && between(make_u64(r.ebx, r.ecx), cycles[0], cycles[1]) &&
+		       r.edx == status;
+	case KVM_EXITSTATS_LEAF_EXITS:
+		/* The very number of CPUID exits so far, this one not among them */
+		if (reason == EXIT_REASON_CPUID) {
+			exits[0] += leaf * NR_INDICES + reason;
+			exits[1] = exits[0];
+		}
+		return between(make_u64(r.ebx, r.eax), exits[0], exits[1]) && !r.ecx &&
+		       r.edx == status;
+	case KVM_EXITSTATS_LEAF_REASON:
+		return between(r.eax, exits[0], exits[1]) &&
+		       between(make_u64(r.ebx, r.ecx), all[0], all[1]) && r.edx == status;
+	default:
+		return between(make_u64(r.edx, r.eax), before->exits, after->exits) &&
+		       between(make_u64(r.ebx, r.ecx), all[0], all[1]);
+	}
+}
+
+/*
+ * Look at everything. @own is what the VM has caused up to the last look, and becomes
+ * what it has caused up to this one: in between there must be nothing.
+ */
+static void look(struct kvm_vcpu *vcpu, struct stats *own)
+{
+	struct leaf (*view)[NR_INDICES] = addr_gva2hva(vcpu->vm, (unsigned long)guest_view);
+	struct stats before, after;
+	u32 leaf, reason;
+
+	read_stats(vcpu, &before);
+	TEST_ASSERT(!memcmp(&before, own, sizeof(before)), "exits of a VM that does not run");
+	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_SYNC);
+	read_stats(vcpu, &after);
+
+	for (leaf = 0; leaf < NR_LEAVES; leaf++)
+		for (reason = 0; reason < NR_INDICES; reason++)
+			TEST_ASSERT(is_own(leaf, reason, view[leaf][reason], &before, &after),
+				    "leaf %x, reason %u shows what is not its own: %x %x %x %x",
+				    leaf + KVM_EXITSTATS_LEAF_CYCLES, reason,
+				    view[leaf][reason].eax, view[leaf][reason].ebx,
+				    view[leaf][reason].ecx, view[leaf][reason].edx);
+	*own = after;
+}
+
+#define NR_WORKERS	2
+#define NR_STEPS	100
+#define NR_BURST	200
+
+/* Exits of all kinds, and of a number that the model knows. */
+static void *work_thread(void *m)
+{
+	int i;
+
+	for (i = 0; i < NR_WORKERS; i++)
+		model_run(m, i, false);
+	return NULL;
+}
+
+FIXTURE(busy_vm) {
+	struct kvm_vcpu *spy;
+	struct stats own;
+	struct model_vm busy;
+};
+
+/* Which VM is made first must not matter. */
+FIXTURE_VARIANT(busy_vm) {
+	bool first;
+};
+
+FIXTURE_VARIANT_ADD(busy_vm, made_later) { .first = false };
+FIXTURE_VARIANT_ADD(busy_vm, made_earlier) { .first = true };
+
+FIXTURE_SETUP(busy_vm)
+{
+	if (variant->first)
+		model_create(&self->busy, NR_WORKERS, true, 1, NR_STEPS, NR_BURST);
+	vm_create_with_one_vcpu(&self->spy, guest_look);
+	if (!variant->first)
+		model_create(&self->busy, NR_WORKERS, true, 2, NR_STEPS, NR_BURST);
+	read_stats(self->spy, &self->own);
+	look(self->spy, &self->own);
+}
+
+FIXTURE_TEARDOWN(busy_vm)
+{
+	kvm_vm_free(self->busy.vm);
+	/* What it has left behind is nothing either. */
+	look(self->spy, &self->own);
+	kvm_vm_free(self->spy->vm);
+}
+
+TEST_F(busy_vm, leaves_no_trace)
+{
+	struct kvm_vcpu **vcpus = self->busy.vcpus;
+	struct stats before, after;
+	int i, nr_reasons = 0;
+
+	read_stats(vcpus[0], &before);
+	work_thread(&self->busy);
+	read_stats(vcpus[0], &after);
+	for (i = 0; i < NR_SLOTS; i++)
+		nr_reasons += after.exits_by_reason[i] != before.exits_by_reason[i];
+	TEST_ASSERT(nr_reasons >= 8, "a VM with exits of %d reasons is no busy one", nr_reasons);
+	look(self->spy, &self->own);
+}
+
+TEST_F(busy_vm, leaves_no_trace_while_it_runs)
+{
+	pthread_t thread;
+	int i;
+
+	pthread_create(&thread, NULL, work_thread, &self->busy);
+	for (i = 0; i < 20; i++)
+		look(self->spy, &self->own);
+	pthread_join(thread, NULL);
+	look(self->spy, &self->own);
 }
 
 int main(int argc, char *argv[])

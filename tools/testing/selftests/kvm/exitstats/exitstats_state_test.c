@@ -3,16 +3,11 @@
  * KVM exitstats: a VMM saves a vCPU's counters and restores them elsewhere, as for
  * live migration, and the guest's figures continue.
  */
-#include "exitstats_util.h"
+#include "exitstats_state.h"
 
 #define NR_EXITS	100
 #define NR_UNKNOWN	1000	/* a reason that no kernel has a counter for */
 #define HUGE_EXITS	BIT_ULL(40)
-
-struct state {
-	struct kvm_exitstats_state header;
-	struct kvm_exitstats_entry entries[KVM_EXITSTATS_MAX_ENTRIES + 1];
-};
 
 static u64 guest_exits, guest_cycles, guest_total;
 
@@ -40,17 +35,6 @@ static u64 next_exits(struct kvm_vcpu *vcpu)
 	return guest_exits;
 }
 
-static int get_state(struct kvm_vcpu *vcpu, struct state *state)
-{
-	return __vcpu_device_attr_get(vcpu, KVM_VCPU_EXITSTATS, KVM_VCPU_EXITSTATS_STATE, state);
-}
-
-static int set_state(struct kvm_vcpu *vcpu, const struct state *state)
-{
-	return __vcpu_device_attr_set(vcpu, KVM_VCPU_EXITSTATS, KVM_VCPU_EXITSTATS_STATE,
-				      (void *)state);
-}
-
 #define assert_errno(ret, err)						\
 	TEST_ASSERT((ret) < 0 && errno == (err), #err " expected: %s", strerror(errno))
 
@@ -60,18 +44,6 @@ static void must_get(struct kvm_vcpu *vcpu, struct state *state)
 	state->header.nr = KVM_EXITSTATS_MAX_ENTRIES;
 	TEST_ASSERT(!get_state(vcpu, state), "get: %s", strerror(errno));
 	TEST_ASSERT_EQ(state->header.reserved, 0);
-}
-
-static void must_set(struct kvm_vcpu *vcpu, const struct state *state)
-{
-	TEST_ASSERT(!set_state(vcpu, state), "set: %s", strerror(errno));
-}
-
-static void add_entry(struct state *state, u32 reason, u64 exits, u64 cycles)
-{
-	state->entries[state->header.nr++] = (struct kvm_exitstats_entry) {
-		.reason = reason, .exits = exits, .cycles = cycles,
-	};
 }
 
 static void assert_slot(const struct stats *stats, u32 slot, u64 exits, u64 cycles)

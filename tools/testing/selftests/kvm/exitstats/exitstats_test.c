@@ -9,14 +9,7 @@
  */
 #include <linux/kvm_para.h>
 
-#include "apic.h"
 #include "exitstats_util.h"
-
-/* Neither KVM nor the framework has anything there. */
-#define TEST_PORT	0x80
-#define TEST_MMIO	0x50000000ul
-#define TEST_MEMORY	0x40000000ul
-#define TEST_VECTOR	0x40
 
 #define TEST_PAGES	64		/* twice that is less than a page table maps */
 
@@ -79,18 +72,6 @@ static void guest_msr(void)
 KVM_ONE_VCPU_TEST(exitstats, msr, guest_msr)
 {
 	run_to_done(vcpu);
-}
-
-static void guest_irq_handler(struct ex_regs *regs)
-{
-	x2apic_write_reg(APIC_EOI, 0);
-}
-
-/* The interrupt is pending when STI's shadow ends, which is after HLT. */
-static inline void halt_with_irq(void)
-{
-	x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT | TEST_VECTOR);
-	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
 static void guest_hlt(void)

@@ -692,14 +692,31 @@ static void press(int master, const char *key)
 	EXPECT(write(master, key, 1) == 1);
 }
 
+static pid_t start_watch(int *master)
+{
+	pid_t pid = start_on_terminal((char *[]){ tool, "-w", "-i", "0.3", NULL }, master);
+
+	EXPECT(pid > 0);
+	return pid;
+}
+
+/* The terminal is as it was, below it stands the sum, and that was no error. */
+static void expect_watch_end(pid_t pid, int master, size_t n)
+{
+	EXPECT(read_terminal(master, &n, NULL));
+	EXPECT(strstr(ran.out, "\033[?1049l"));
+	EXPECT(strstr(ran.out, "exits/s per interval: lowest "));
+	ran.status = shell_status(pid);
+	EXPECT(!ran.status);
+	close(master);
+}
+
 static void test_watch(void)
 {
 	size_t n = 0;
 	int master;
-	pid_t pid;
+	pid_t pid = start_watch(&master);
 
-	pid = start_on_terminal((char *[]){ tool, "-w", "-i", "0.3", NULL }, &master);
-	EXPECT(pid > 0);
 	if (pid < 0)
 		return;
 	EXPECT(read_terminal(master, &n, "VM exits since the VM started"));
@@ -709,12 +726,7 @@ static void test_watch(void)
 	press(master, "e");
 	EXPECT(read_terminal(master, &n, "average  exits"));
 	press(master, "q");
-	EXPECT(read_terminal(master, &n, NULL));
-	EXPECT(strstr(ran.out, "\033[?1049l"));
-	EXPECT(strstr(ran.out, "exits/s per interval: lowest "));
-	ran.status = shell_status(pid);
-	EXPECT(!ran.status);
-	close(master);
+	expect_watch_end(pid, master, n);
 
 	TOOL("-w");
 	expect_error(2, "-w needs a terminal");
@@ -724,20 +736,13 @@ static void test_watch_interrupt(void)
 {
 	size_t n = 0;
 	int master;
-	pid_t pid;
+	pid_t pid = start_watch(&master);
 
-	pid = start_on_terminal((char *[]){ tool, "-w", "-i", "0.3", NULL }, &master);
-	EXPECT(pid > 0);
 	if (pid < 0)
 		return;
 	EXPECT(read_terminal(master, &n, "VM exits in 0.3 s"));
 	kill(pid, SIGINT);
-	EXPECT(read_terminal(master, &n, NULL));
-	EXPECT(strstr(ran.out, "\033[?1049l"));
-	EXPECT(strstr(ran.out, "exits/s per interval: lowest "));
-	ran.status = shell_status(pid);
-	EXPECT(!ran.status);
-	close(master);
+	expect_watch_end(pid, master, n);
 }
 
 /* ---- files ---- */

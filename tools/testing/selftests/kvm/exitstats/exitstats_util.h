@@ -6,8 +6,11 @@
 #ifndef SELFTEST_KVM_EXITSTATS_UTIL_H
 #define SELFTEST_KVM_EXITSTATS_UTIL_H
 
+#include <fcntl.h>
+
 #include <linux/kvm_exitstats.h>
 
+#include "apic.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
@@ -16,6 +19,24 @@
 
 #define NR_REASONS	86		/* 0 to 85 */
 #define NR_SLOTS	(NR_REASONS + 1)	/* and one for whatever lies beyond */
+
+/* Neither KVM nor the framework has anything there. */
+#define TEST_PORT	0x80
+#define TEST_MMIO	0x50000000ul
+#define TEST_MEMORY	0x40000000ul
+#define TEST_VECTOR	0x40
+
+/* Intel SDM volume 3, appendix "VMX Basic Exit Reasons". */
+static inline bool is_defined(u32 reason)
+{
+	static const u8 undefined[] = { 35, 38, 42, 71, 82, 83 };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(undefined); i++)
+		if (reason == undefined[i])
+			return false;
+	return reason < NR_REASONS;
+}
 
 struct leaf {
 	u32 eax, ebx, ecx, edx;
@@ -27,6 +48,15 @@ static inline struct leaf read_leaf(u32 leaf, u32 reason)
 
 	__cpuid(leaf, reason, &r.eax, &r.ebx, &r.ecx, &r.edx);
 	return r;
+}
+
+/* An Intel CPU answers what it does not have with its highest basic leaf. */
+static inline void guest_assert_absent(u32 leaf, u32 index)
+{
+	struct leaf r = read_leaf(leaf, index), expected = read_leaf(read_leaf(0, 0).eax, index);
+
+	__GUEST_ASSERT(!memcmp(&r, &expected, sizeof(r)), "leaf %x index %x: %x %x %x %x", leaf,
+		       index, r.eax, r.ebx, r.ecx, r.edx);
 }
 
 static inline u64 make_u64(u32 hi, u32 lo)
@@ -99,6 +129,22 @@ static inline void memory_read(unsigned long address)
 	asm volatile("movb (%0), %%al" : : "r"(address) : "eax", "memory");
 }
 
+/* For TEST_VECTOR: count it. */
+static int guest_irqs;
+
+static inline void guest_irq_handler(struct ex_regs *regs)
+{
+	WRITE_ONCE(guest_irqs, guest_irqs + 1);
+	x2apic_write_reg(APIC_EOI, 0);
+}
+
+/* The interrupt is pending when STI's shadow ends, which is after HLT. */
+static inline void halt_with_irq(void)
+{
+	x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT | TEST_VECTOR);
+	asm volatile("sti; hlt; cli" : : : "memory");
+}
+
 /* What KVM_GET_STATS_FD has of one vCPU. */
 struct stats {
 	u64 exits;
@@ -125,11 +171,10 @@ static inline void read_stat(int fd, struct kvm_stats_header *header,
 	TEST_FAIL("no stat %s", name);
 }
 
-static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
+static inline void read_stats_fd(int fd, struct stats *stats)
 {
 	struct kvm_stats_header header;
 	struct kvm_stats_desc *descs;
-	int fd = vcpu_get_stats_fd(vcpu);
 
 	read_stats_header(fd, &header);
 	descs = read_stats_descriptors(fd, &header);
@@ -137,6 +182,13 @@ static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
 	read_stat(fd, &header, descs, "exits_by_reason", stats->exits_by_reason, NR_SLOTS);
 	read_stat(fd, &header, descs, "cycles_by_reason", stats->cycles_by_reason, NR_SLOTS);
 	free(descs);
+}
+
+static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
+{
+	int fd = vcpu_get_stats_fd(vcpu);
+
+	read_stats_fd(fd, stats);
 	close(fd);
 }
 
@@ -164,6 +216,28 @@ static inline void assert_stats(struct kvm_vcpu *vcpu)
 		TEST_ASSERT(!stats.cycles_by_reason[i] == !stats.exits_by_reason[i],
 			    "vCPU %u reason %d: %lu exits, %lu cycles", vcpu->id, i,
 			    stats.exits_by_reason[i], stats.cycles_by_reason[i]);
+}
+
+/* Nothing is counted, but in KVM's own counter. */
+static inline void assert_nothing_counted(struct kvm_vcpu *vcpu)
+{
+	struct stats stats;
+
+	read_stats(vcpu, &stats);
+	TEST_ASSERT(stats.exits, "vCPU %u has not exited", vcpu->id);
+	TEST_ASSERT_EQ(sum_slots(stats.exits_by_reason), 0);
+	TEST_ASSERT_EQ(sum_slots(stats.cycles_by_reason), 0);
+}
+
+#define PARAMETER	"/sys/module/kvm/parameters/exitstats"
+
+static inline void set_parameter(bool on)
+{
+	int fd = open(PARAMETER, O_WRONLY);
+
+	TEST_ASSERT(fd >= 0 && write(fd, on ? "Y" : "N", 1) == 1, PARAMETER ": %s",
+		    strerror(errno));
+	close(fd);
 }
 
 /*

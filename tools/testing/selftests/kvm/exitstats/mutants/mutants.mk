@@ -7,9 +7,19 @@ MUTANTS := $(patsubst $(EXITSTATS)/mutants/%.patch,%,$(wildcard $(EXITSTATS)/mut
 caught-by = $(shell sed -n '1s/.*Caught by: //p' $(EXITSTATS)/mutants/$(1).patch)
 mutant-program = $(word 1,$(caught-by))
 mutant-cases = $(patsubst %,-r %,$(wordlist 2,9,$(caught-by)))
+# unload_test takes the modules itself, and has no cases.
+mutant-args = $(if $(filter unload_test,$(mutant-program)),/modules/$(1)/,$(mutant-cases))
+
+# Their modules, for the lab: $(call mutant-files,MUTANT ...)
+mutant-files = for m in $(1); do \
+		echo "dir /modules/$$m 755 0 0"; \
+		for ko in kvm kvm_intel; do \
+			echo "file /modules/$$m/$$ko.ko $(B)/mutants/$$m/$$ko.ko 644 0 0"; \
+		done; \
+	done
 
 # The bound test is the kernel's source in userspace; the others need modules.
-MUTANTS_BOUND := $(foreach m,$(MUTANTS),$(if $(findstring bound_test,$(call caught-by,$(m))),$(m)))
+MUTANTS_BOUND := $(patsubst %.patch,%,$(notdir $(shell grep -l 'by: exitstats_bound_test' $(EXITSTATS)/mutants/*.patch)))
 MUTANTS_LAB := $(filter-out $(MUTANTS_BOUND),$(MUTANTS))
 
 $(B)/mutants/%/kvm_intel.ko: $(EXITSTATS)/mutants/%.patch $(BENCH)/variant.sh $(B)/kernel.done
@@ -34,19 +44,14 @@ $(B)/mutants/%/bound_test: $(EXITSTATS)/mutants/%.patch $(B)/selftests.done
 #: make mutants                      break the series in each known way: do the tests see it?
 .PHONY: mutants
 mutants: BOOT_FLAGS += -t 3000
-mutants: lab $(B)/selftests.done $(MUTANTS_LAB:%=$(B)/mutants/%/kvm_intel.ko) \
+mutants: lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/mutants/%/kvm_intel.ko) \
 		$(MUTANTS_BOUND:%=$(B)/mutants/%/bound_test)
 	@$(call lab-new, mutants); \
-	{ for p in $(SELFTEST_PROGS); do echo "file /run/$${p##*/} $$p 755 0 0"; done; \
-	  for m in $(MUTANTS_LAB); do \
-		echo "dir /modules/$$m 755 0 0"; \
-		for ko in kvm kvm_intel; do \
-			echo "file /modules/$$m/$$ko.ko $(B)/mutants/$$m/$$ko.ko 644 0 0"; \
-		done; \
-	  done; } > files; \
+	{ for p in $(SELFTEST_PROGS) $(B)/unload_test; do echo "file /run/$${p##*/} $$p 755 0 0"; done; \
+	  $(call mutant-files,$(MUTANTS_LAB)); } > files; \
 	{ $(foreach m,$(MUTANTS_LAB),$(call plan, file $(m)); for ept in 1 0; do \
 		$(call plan, kvm from=/modules/$(m)/ ept=$$ept); \
-		$(call plan, run /run/$(call mutant-program,$(m)) $(call mutant-cases,$(m))); \
+		$(call plan, run /run/$(call mutant-program,$(m)) $(call mutant-args,$(m))); \
 	  done;) $(call plan, file); } > plan
 	@$(call lab-run, mutants) 2> $(B)/run/mutants/log || :
 	@cd $(B)/run/mutants; $(foreach m,$(MUTANTS_BOUND),$(B)/mutants/$(m)/bound_test > $(m) 2>&1;) \

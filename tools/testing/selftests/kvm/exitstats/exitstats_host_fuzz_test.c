@@ -1,0 +1,657 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: a fuzzer of what userspace can do to it: the capability, the device
+ * attribute, statistics and tables, with random arguments, buffers, offsets and
+ * sizes, in random order while VMs and vCPUs come and go. A model knows what each
+ * call returns and what the counters are.
+ */
+#include <glob.h>
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "exitstats_bare.h"
+#include "exitstats_debugfs.h"
+#include "exitstats_fuzz.h"
+#include "exitstats_state.h"
+
+#define NR_CASES	3
+#define NR_STEPS	250
+#define NR_THREADS	3
+#define NR_VMS		3
+#define NR_VCPUS	3
+#define FILE_SIZE	(32 * 1024)	/* more than any file here has */
+
+struct one_vcpu {
+	struct kvm_vcpu *vcpu;
+	bool ran;
+	/* What it has counted itself, and what was set before it ran */
+	u64 cpuid, io;
+	u64 set_exits[NR_SLOTS], set_cycles[NR_SLOTS];
+};
+
+struct one_vm {
+	struct kvm_vm *vm;
+	bool on;
+	struct one_vcpu vcpus[NR_VCPUS];
+};
+
+/* What one thread has: what it does depends on nothing but its seed. */
+struct world {
+	struct rnd rnd;
+	bool alone;		/* no other thread writes the parameter or makes VMs */
+	bool parameter;
+	char *end;		/* of the memory for buffers: beyond it there is none */
+	char *content, *again;	/* of FILE_SIZE */
+	struct one_vm vms[NR_VMS];
+	u64 nr_calls, nr_vms;
+};
+
+/* @ret is 0, or -1 with @err in errno. */
+#define assert_call(w, ret, err)						\
+do {										\
+	int __ret = (ret), __err = __ret ? errno : 0, __expected = (err);	\
+										\
+	(w)->nr_calls++;							\
+	TEST_ASSERT(__err == __expected, "%s: %s, not %s", #ret,		\
+		    strerror(__err), strerror(__expected));			\
+} while (0)
+
+/* @room bytes, behind which there is no memory. */
+static char *buffer(struct world *w, size_t room)
+{
+	return w->end - room;
+}
+
+static void *bad_pointer(struct world *w)
+{
+	switch (rnd_below(&w->rnd, 4)) {
+	case 0:
+		return NULL;
+	case 1:
+		return w->end;
+	case 2:
+		return (void *)0xffff888000000000ul;
+	default:
+		return (void *)(1ul << 63 | rnd_u64(&w->rnd) >> 2);
+	}
+}
+
+static struct one_vcpu *any_vcpu(struct world *w, struct one_vm *vm)
+{
+	struct one_vcpu *v = &vm->vcpus[rnd_below(&w->rnd, NR_VCPUS)];
+
+	return v->vcpu ? v : NULL;
+}
+
+static void check_vcpu(struct one_vm *vm, struct one_vcpu *v, struct stats *stats)
+{
+	u64 exits, cycles, sum = 0;
+	int i;
+
+	read_stats(v->vcpu, stats);
+	for (i = 0; i < NR_SLOTS; i++) {
+		exits = stats->exits_by_reason[i] - v->set_exits[i];
+		cycles = stats->cycles_by_reason[i] - v->set_cycles[i];
+		TEST_ASSERT(exits <= stats->exits && !exits == !cycles && (vm->on || !exits),
+			    "reason %d: %lu exits, %lu cycles", i, exits, cycles);
+		sum += exits;
+	}
+	TEST_ASSERT_EQ(sum, vm->on ? stats->exits : 0);
+	if (!vm->on)
+		return;
+	exits = stats->exits_by_reason[EXIT_REASON_CPUID] - v->set_exits[EXIT_REASON_CPUID];
+	TEST_ASSERT_EQ(exits, v->cpuid);
+	exits = stats->exits_by_reason[EXIT_REASON_IO_INSTRUCTION] -
+		v->set_exits[EXIT_REASON_IO_INSTRUCTION];
+	TEST_ASSERT_EQ(exits, v->io);
+}
+
+static void do_create_vm(struct world *w, struct one_vm *vm)
+{
+	vm->vm = bare_vm();
+	vm->on = w->parameter;
+	bare_load(vm->vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
+	w->nr_vms++;
+}
+
+/* An open file of a VM that is gone: statistics hold it, a table does not. */
+static void do_free_vm(struct world *w, struct one_vm *vm)
+{
+	int table = open_table(vm->vm, VM_TABLE), stats = -1;
+	struct one_vcpu *v = any_vcpu(w, vm);
+	ssize_t size = 0;
+	char byte;
+
+	TEST_ASSERT(table >= 0, "no table: %s", strerror(errno));
+	if (v && w->alone && rnd_below(&w->rnd, 2)) {
+		stats = vcpu_get_stats_fd(v->vcpu);
+		size = pread(stats, w->content, FILE_SIZE, 0);
+	}
+	kvm_vm_free(vm->vm);
+	if (stats >= 0) {
+		TEST_ASSERT_EQ(pread(stats, w->again, FILE_SIZE, 0), size);
+		TEST_ASSERT(!memcmp(w->content, w->again, size), "statistics go with the VM");
+		close(stats);
+	}
+	assert_call(w, pread(table, &byte, 1, 0) == 1 ? 0 : -1, EIO);
+	close(table);
+	memset(vm, 0, sizeof(*vm));
+}
+
+static void do_create_vcpu(struct world *w, struct one_vm *vm)
+{
+	u32 id = rnd_below(&w->rnd, NR_VCPUS);
+
+	if (vm->vcpus[id].vcpu)
+		assert_call(w, ioctl(vm->vm->fd, KVM_CREATE_VCPU, (long)id), EEXIST);
+	else
+		vm->vcpus[id].vcpu = bare_vcpu(vm->vm, id, BARE_KERNEL);
+}
+
+static void do_check_extension(struct world *w, struct one_vm *vm)
+{
+	u32 cap = KVM_CAP_X86_EXITSTATS, other = cap ^ 1u << rnd_below(&w->rnd, 31);
+
+	w->nr_calls += 3;
+	TEST_ASSERT_EQ(vm_check_cap(vm->vm, cap), 1);
+	TEST_ASSERT_EQ(kvm_check_cap(cap), 1);
+	TEST_ASSERT_EQ(ioctl(vm->vm->fd, KVM_CHECK_EXTENSION, (long)other), 0);
+}
+
+static void do_enable_cap(struct world *w, struct one_vm *vm)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_EXITSTATS };
+	struct one_vcpu *v = any_vcpu(w, vm);
+	bool has_vcpu = false;
+	int i, err = 0;
+
+	cap.args[0] = rnd_below(&w->rnd, 2);
+	if (!rnd_below(&w->rnd, 4))
+		cap.flags = rnd_any_size(&w->rnd);
+	if (!rnd_below(&w->rnd, 4))
+		cap.args[rnd_below(&w->rnd, 4)] = rnd_any_size(&w->rnd);
+	if (!rnd_below(&w->rnd, 16))
+		cap.cap ^= 1u << rnd_below(&w->rnd, 31);
+	/* Neither is read. */
+	memset(cap.pad, rnd(&w->rnd), sizeof(cap.pad));
+
+	for (i = 0; i < NR_VCPUS; i++)
+		has_vcpu |= !!vm->vcpus[i].vcpu;
+	if (cap.flags || cap.cap != KVM_CAP_X86_EXITSTATS || cap.args[0] > 1 ||
+	    cap.args[1] || cap.args[2] || cap.args[3])
+		err = EINVAL;
+	else if (has_vcpu)
+		err = EBUSY;
+
+	assert_call(w, ioctl(vm->vm->fd, KVM_ENABLE_CAP, &cap), err);
+	if (!err)
+		vm->on = cap.args[0];
+	assert_call(w, ioctl(vm->vm->fd, KVM_ENABLE_CAP, bad_pointer(w)), EFAULT);
+	if (v)
+		assert_call(w, ioctl(v->vcpu->fd, KVM_ENABLE_CAP, &cap), EINVAL);
+}
+
+/* Readings, exact: no other vCPU of the VM runs. */
+static void do_run(struct world *w, struct one_vm *vm)
+{
+	struct one_vcpu *v = any_vcpu(w, vm);
+	u32 n = 1 + rnd_below(&w->rnd, 4), reason;
+	u64 expected;
+	struct leaf r;
+	int i;
+
+	while (v && n--) {
+		reason = rnd_below(&w->rnd, 2) ? EXIT_REASON_CPUID : EXIT_REASON_IO_INSTRUCTION;
+		for (i = 0, expected = 0; i < NR_VCPUS; i++)
+			expected += vm->vcpus[i].set_exits[reason] +
+				    (reason == EXIT_REASON_CPUID ? vm->vcpus[i].cpuid :
+								   vm->vcpus[i].io);
+		r = bare_read_leaf(v->vcpu, KVM_EXITSTATS_LEAF_EXITS, reason);
+		if (vm->on)
+			TEST_ASSERT(make_u64(r.ebx, r.eax) == expected && !r.ecx && !r.edx,
+				    "reason %u: %lu exits, not %lu", reason,
+				    make_u64(r.ebx, r.eax), expected);
+		v->ran = true;
+		v->cpuid++;
+		v->io++;
+	}
+}
+
+static int attr_call(struct one_vcpu *v, unsigned long cmd, u32 group, u64 attr, void *state)
+{
+	struct kvm_device_attr a = { .group = group, .attr = attr, .addr = (unsigned long)state };
+
+	return ioctl(v->vcpu->fd, cmd, &a);
+}
+
+static unsigned long any_attr_ioctl(struct world *w)
+{
+	static const unsigned long ioctls[] = {
+		KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
+	};
+
+	return ioctls[rnd_below(&w->rnd, ARRAY_SIZE(ioctls))];
+}
+
+/* No such thing, or not with these arguments */
+static void do_attr_refused(struct world *w, struct one_vm *vm)
+{
+	u32 group = KVM_VCPU_EXITSTATS ^ 1u << rnd_below(&w->rnd, 32);
+	struct one_vcpu *v = any_vcpu(w, vm);
+	unsigned long cmd = any_attr_ioctl(w);
+	int err = vm->on ? EFAULT : ENXIO;
+
+	if (!v)
+		return;
+	assert_call(w, ioctl(v->vcpu->fd, cmd, bad_pointer(w)), EFAULT);
+	assert_call(w, attr_call(v, cmd, group, 0, buffer(w, 64)), ENXIO);
+	assert_call(w, attr_call(v, cmd, KVM_VCPU_EXITSTATS, 1 + rnd_any_size(&w->rnd) / 2,
+				 buffer(w, 64)), ENXIO);
+	assert_call(w, attr_call(v, KVM_HAS_DEVICE_ATTR, KVM_VCPU_EXITSTATS, 0, bad_pointer(w)),
+		    vm->on ? 0 : ENXIO);
+	assert_call(w, attr_call(v, KVM_GET_DEVICE_ATTR, KVM_VCPU_EXITSTATS, 0, bad_pointer(w)),
+		    err);
+	assert_call(w, attr_call(v, KVM_SET_DEVICE_ATTR, KVM_VCPU_EXITSTATS, 0, bad_pointer(w)),
+		    vm->on && v->ran ? EBUSY : err);
+}
+
+static size_t state_size(u64 nr)
+{
+	return sizeof(struct kvm_exitstats_state) + nr * sizeof(struct kvm_exitstats_entry);
+}
+
+static void put_u32(char *p, size_t offset, size_t room, u32 value)
+{
+	if (offset + sizeof(value) <= room)
+		memcpy(p + offset, &value, sizeof(value));
+}
+
+/* Entries for @nr, in a buffer that has memory for @room bytes. */
+static void do_get_state(struct world *w, struct one_vm *vm)
+{
+	u32 nr = rnd_below(&w->rnd, 4) ? rnd_below(&w->rnd, 12) : rnd_any_size(&w->rnd);
+	size_t room = rnd_below(&w->rnd, 2) ? state_size(nr % 300) :
+		      rnd_below(&w->rnd, state_size(12));
+	struct one_vcpu *v = any_vcpu(w, vm);
+	char *p = buffer(w, room);
+	struct kvm_exitstats_entry entry;
+	u32 need = 0, copied, slot, got;
+	struct stats stats;
+	int err = 0;
+
+	if (!v)
+		return;
+	check_vcpu(vm, v, &stats);
+	for (slot = 0; slot < NR_SLOTS; slot++)
+		need += stats.exits_by_reason[slot] || stats.cycles_by_reason[slot];
+	copied = min(need, nr);
+
+	memset(p, 0xa5, room);
+	put_u32(p, 0, room, nr);
+	if (!vm->on)
+		err = ENXIO;
+	else if (room < sizeof(u32) || room < state_size(copied))
+		err = EFAULT;
+	else if (need > nr)
+		err = E2BIG;
+	assert_call(w, attr_call(v, KVM_GET_DEVICE_ATTR, KVM_VCPU_EXITSTATS,
+				 KVM_VCPU_EXITSTATS_STATE, p), err);
+	if (err && err != E2BIG)
+		return;
+
+	memcpy(&got, p, sizeof(got));
+	TEST_ASSERT_EQ(got, need);
+	for (slot = 0, got = 0; slot < NR_SLOTS && got < copied; slot++) {
+		if (!stats.exits_by_reason[slot] && !stats.cycles_by_reason[slot])
+			continue;
+		memcpy(&entry, p + state_size(got++), sizeof(entry));
+		TEST_ASSERT(entry.reason == (slot < NR_REASONS ? slot : ~0u) && !entry.reserved &&
+			    entry.exits == stats.exits_by_reason[slot] &&
+			    entry.cycles == stats.cycles_by_reason[slot],
+			    "entry %u: reason %u, %llu exits, %llu cycles", got - 1, entry.reason,
+			    entry.exits, entry.cycles);
+	}
+	for (slot = state_size(copied); slot < room; slot++)
+		TEST_ASSERT(p[slot] == (char)0xa5, "byte %u of %zu was written", slot, room);
+}
+
+static void do_set_state(struct world *w, struct one_vm *vm)
+{
+	u32 nr = rnd_below(&w->rnd, 8) ? rnd_below(&w->rnd, 100) :
+		 KVM_EXITSTATS_MAX_ENTRIES - 2 + rnd_below(&w->rnd, 4);
+	struct one_vcpu *v = any_vcpu(w, vm), set = {};
+	u32 reserved = rnd_below(&w->rnd, 8) ? 0 : rnd(&w->rnd), i, slot;
+	size_t size = state_size(nr), room = size;
+	struct kvm_exitstats_entry entry;
+	bool bad_entry = false;
+	struct stats stats;
+	int err = 0;
+	char *p;
+
+	if (!v)
+		return;
+	if (!rnd_below(&w->rnd, 4))
+		room = rnd_below(&w->rnd, size);
+	p = buffer(w, room);
+	put_u32(p, 0, room, nr);
+	put_u32(p, 4, room, reserved);
+	for (i = 0; i < nr && state_size(i + 1) <= room; i++) {
+		entry = (struct kvm_exitstats_entry) {
+			.reason = rnd_below(&w->rnd, 8) ? rnd_below(&w->rnd, NR_SLOTS + 2) :
+							  rnd_any_size(&w->rnd),
+			.reserved = rnd_below(&w->rnd, 1000) ? 0 : rnd(&w->rnd),
+			.exits = rnd_any_size(&w->rnd),
+			.cycles = rnd_any_size(&w->rnd),
+		};
+		memcpy(p + state_size(i), &entry, sizeof(entry));
+		bad_entry |= entry.reserved != 0;
+		slot = entry.reason < NR_REASONS ? entry.reason : NR_REASONS;
+		set.set_exits[slot] += entry.exits;
+		set.set_cycles[slot] += entry.cycles;
+	}
+
+	if (!vm->on)
+		err = ENXIO;
+	else if (v->ran)
+		err = EBUSY;
+	else if (room < state_size(0))
+		err = EFAULT;
+	else if (nr > KVM_EXITSTATS_MAX_ENTRIES || reserved)
+		err = EINVAL;
+	else if (room < size)
+		err = EFAULT;
+	else if (bad_entry)
+		err = EINVAL;
+	assert_call(w, attr_call(v, KVM_SET_DEVICE_ATTR, KVM_VCPU_EXITSTATS,
+				 KVM_VCPU_EXITSTATS_STATE, p), err);
+	if (!err) {
+		memcpy(v->set_exits, set.set_exits, sizeof(set.set_exits));
+		memcpy(v->set_cycles, set.set_cycles, sizeof(set.set_cycles));
+	}
+	check_vcpu(vm, v, &stats);
+}
+
+/*
+ * A file of which @size bytes are in w->content, anywhere, into a buffer that has
+ * memory for a part. @partial: what there was memory for may be read all the same.
+ */
+static void read_at_random(struct world *w, int fd, ssize_t size, bool partial)
+{
+	loff_t offset = rnd_below(&w->rnd, 4) ? rnd_below(&w->rnd, size + 16) :
+			(loff_t)rnd_any_size(&w->rnd);
+	size_t len = rnd_below(&w->rnd, rnd_below(&w->rnd, 4) ? 300 : FILE_SIZE);
+	size_t room = rnd_below(&w->rnd, 4) ? len : rnd_below(&w->rnd, len + 1);
+	ssize_t n = 0, got;
+	char *p;
+
+	room = min(room, (size_t)(4 * PAGE_SIZE));
+	p = buffer(w, room);
+	if (offset >= 0 && offset < size)
+		n = min((ssize_t)len, size - offset);
+
+	w->nr_calls++;
+	got = pread(fd, p, len, offset);
+	if (offset < 0 || offset + (u64)len > INT64_MAX) {
+		TEST_ASSERT(got < 0 && errno == EINVAL, "offset %lx: %ld", offset, got);
+		return;
+	}
+	if (n > (ssize_t)room && got < 0) {
+		TEST_ASSERT(errno == EFAULT && (!partial || !room), "read: %s", strerror(errno));
+		return;
+	}
+	if (n > (ssize_t)room && partial)
+		n = room;
+	TEST_ASSERT(got == n, "%zu bytes at %ld of %ld: %ld, not %ld", len, offset, size, got, n);
+	TEST_ASSERT(!n || !memcmp(p, w->content + offset, n), "%zu bytes at %ld differ", len,
+		    offset);
+}
+
+/* All of it in pieces of odd sizes is what it is at once. */
+static void read_in_pieces(struct world *w, int fd, ssize_t size)
+{
+	ssize_t n, at = 0;
+
+	do {
+		n = read(fd, w->again + at, 1 + rnd_below(&w->rnd, 4000));
+		TEST_ASSERT(n >= 0, "read: %s", strerror(errno));
+		at += n;
+	} while (n);
+	TEST_ASSERT(at == size && !memcmp(w->content, w->again, size), "%ld bytes of %ld", at,
+		    size);
+}
+
+static void read_file(struct world *w, int fd, bool partial)
+{
+	ssize_t size;
+	int i;
+
+	TEST_ASSERT(fd >= 0, "no file: %s", strerror(errno));
+	size = pread(fd, w->content, FILE_SIZE, 0);
+	TEST_ASSERT(size > 0 && size < FILE_SIZE, "%ld bytes: %s", size, strerror(errno));
+	for (i = 0; i < 8; i++)
+		read_at_random(w, fd, size, partial);
+	read_in_pieces(w, fd, size);
+	assert_call(w, write(fd, "0", 1) == 1 ? 0 : -1, EBADF);
+	close(fd);
+}
+
+static void do_read_stats(struct world *w, struct one_vm *vm)
+{
+	struct one_vcpu *v = any_vcpu(w, vm);
+	struct stats stats;
+
+	if (!v)
+		return;
+	read_file(w, vcpu_get_stats_fd(v->vcpu), false);
+	check_vcpu(vm, v, &stats);
+}
+
+static void do_read_tables(struct world *w, struct one_vm *vm)
+{
+	struct one_vcpu *v = any_vcpu(w, vm);
+	struct table table;
+	struct stats stats;
+
+	read_file(w, open_table(vm->vm, VM_TABLE), true);
+	if (!v)
+		return;
+	read_file(w, open_table(vm->vm, v->vcpu->id), true);
+	check_vcpu(vm, v, &stats);
+	read_table(open_table(vm->vm, v->vcpu->id), &table);
+	TEST_ASSERT(!memcmp(table.exits, stats.exits_by_reason, sizeof(table.exits)),
+		    "the table has other exits than the statistics");
+}
+
+static void do_write_parameter(struct world *w)
+{
+	static const struct {
+		const char *text;
+		int on;
+	} texts[] = {
+		{ "Y", 1 }, { "1", 1 }, { "on", 1 }, { "y\n", 1 }, { "0", 0 }, { "N", 0 },
+		{ "off", 0 }, { "n\n", 0 }, { "2", -1 }, { "o", -1 }, { "\n", -1 }, { "x", -1 },
+	};
+	u32 i = rnd_below(&w->rnd, ARRAY_SIZE(texts));
+	int fd = open(PARAMETER, O_WRONLY);
+
+	assert_call(w, write(fd, texts[i].text, strlen(texts[i].text)) > 0 ? 0 : -1,
+		    texts[i].on < 0 ? EINVAL : 0);
+	close(fd);
+	if (texts[i].on >= 0)
+		w->parameter = texts[i].on;
+}
+
+static void step(struct world *w)
+{
+	struct one_vm *vm = &w->vms[rnd_below(&w->rnd, NR_VMS)];
+	u32 op = rnd_below(&w->rnd, 20);
+
+	if (!vm->vm) {
+		do_create_vm(w, vm);
+		return;
+	}
+	switch (op) {
+	case 0:
+		do_free_vm(w, vm);
+		break;
+	case 1 ... 3:
+		do_create_vcpu(w, vm);
+		break;
+	case 4:
+		do_check_extension(w, vm);
+		break;
+	case 5 ... 6:
+		do_enable_cap(w, vm);
+		break;
+	case 7 ... 8:
+		do_run(w, vm);
+		break;
+	case 9:
+		do_attr_refused(w, vm);
+		break;
+	case 10 ... 12:
+		do_get_state(w, vm);
+		break;
+	case 13 ... 15:
+		do_set_state(w, vm);
+		break;
+	case 16:
+		do_read_stats(w, vm);
+		break;
+	case 17:
+		do_read_tables(w, vm);
+		break;
+	default:
+		if (w->alone)
+			do_write_parameter(w);
+	}
+}
+
+static void *live(void *arg)
+{
+	size_t size = 4 * PAGE_SIZE;
+	struct world *w = arg;
+	struct stats stats;
+	char *memory;
+	u32 i, j;
+
+	memory = mmap(NULL, size + PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
+	TEST_ASSERT(memory != MAP_FAILED && !mprotect(memory + size, PAGE_SIZE, PROT_NONE),
+		    "mmap: %s", strerror(errno));
+	w->end = memory + size;
+	w->content = malloc(FILE_SIZE);
+	w->again = malloc(2 * FILE_SIZE);
+	w->parameter = true;
+
+	for (i = 0; i < fuzz_steps; i++)
+		step(w);
+
+	for (i = 0; i < NR_VMS; i++) {
+		for (j = 0; j < NR_VCPUS; j++)
+			if (w->vms[i].vcpus[j].vcpu)
+				check_vcpu(&w->vms[i], &w->vms[i].vcpus[j], &stats);
+		if (w->vms[i].vm)
+			kvm_vm_free(w->vms[i].vm);
+	}
+	munmap(memory, size + PAGE_SIZE);
+	free(w->content);
+	free(w->again);
+	return NULL;
+}
+
+static void run_alone(u32 seed)
+{
+	struct world w = { .rnd = rnd_seed(seed, 0), .alone = true };
+
+	live(&w);
+	set_parameter(true);
+	ksft_print_msg("%lu calls, %lu VMs\n", w.nr_calls, w.nr_vms);
+}
+
+static bool stop;
+
+/* Read the tables of VMs that others are about to free, anywhere. */
+static void *pry(void *arg)
+{
+	struct rnd *r = arg;
+	char buf[512];
+	glob_t found;
+	ssize_t n;
+	u32 i;
+	int fd;
+
+	while (!READ_ONCE(stop)) {
+		if (glob(rnd_below(r, 2) ? KVM_DEBUGFS "/*/exitstats" :
+			 KVM_DEBUGFS "/*/vcpu*/exitstats", GLOB_NOSORT, NULL, &found))
+			continue;
+		for (i = 0; i < found.gl_pathc; i++) {
+			fd = open(found.gl_pathv[i], O_RDONLY);
+			TEST_ASSERT(fd >= 0 || errno == ENOENT || errno == EIO, "%s: %s",
+				    found.gl_pathv[i], strerror(errno));
+			if (fd < 0)
+				continue;
+			n = pread(fd, buf, rnd_below(r, sizeof(buf)), rnd_below(r, 2000));
+			TEST_ASSERT(n >= 0 || errno == EIO, "%s: %s", found.gl_pathv[i],
+				    strerror(errno));
+			close(fd);
+		}
+		globfree(&found);
+		usleep(2000);
+	}
+	return NULL;
+}
+
+static void run_together(u32 seed)
+{
+	struct world w[NR_THREADS] = {};
+	pthread_t threads[NR_THREADS], prying;
+	struct rnd r = rnd_seed(seed, ~0u);
+	u64 nr_calls = 0, nr_vms = 0;
+	u32 i;
+
+	WRITE_ONCE(stop, false);
+	pthread_create(&prying, NULL, pry, &r);
+	for (i = 0; i < NR_THREADS; i++) {
+		w[i].rnd = rnd_seed(seed, i + 1);
+		pthread_create(&threads[i], NULL, live, &w[i]);
+	}
+	for (i = 0; i < NR_THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		nr_calls += w[i].nr_calls;
+		nr_vms += w[i].nr_vms;
+	}
+	WRITE_ONCE(stop, true);
+	pthread_join(prying, NULL);
+	ksft_print_msg("%u threads, %lu calls, %lu VMs\n", NR_THREADS, nr_calls, nr_vms);
+}
+
+FIXTURE(host_fuzz) {};
+
+FIXTURE_SETUP(host_fuzz) {}
+
+FIXTURE_TEARDOWN(host_fuzz)
+{
+	set_parameter(true);
+}
+
+TEST_F_TIMEOUT(host_fuzz, alone, FUZZ_TIMEOUT)
+{
+	fuzz_run(run_alone);
+}
+
+TEST_F_TIMEOUT(host_fuzz, together, FUZZ_TIMEOUT)
+{
+	fuzz_run(run_together);
+}
+
+int main(int argc, char *argv[])
+{
+	fuzz_options(&argc, argv, NR_CASES, NR_STEPS);
+	require_exitstats();
+	require_debugfs();
+	__TEST_REQUIRE(!access(PARAMETER, W_OK), "cannot write " PARAMETER ": not root");
+	/* Which threads would otherwise fill at once */
+	kvm_get_supported_cpuid();
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest that exits at random, for the tests of KVM exitstats, and the model that
+ * knows how often: it stands in the guest's memory, where each vCPU notes the exits
+ * that it is about to cause and those that it has caused. What any vCPU then reads
+ * in a leaf lies between the two, summed over the vCPUs; for a VM of one vCPU they
+ * are the same.
+ *
+ * Interrupts and page faults the guest does not cause on its own. Of reasons that
+ * depend on them the model knows the least number; tracing knows them all.
+ */
+#ifndef SELFTEST_KVM_EXITSTATS_MODEL_H
+#define SELFTEST_KVM_EXITSTATS_MODEL_H
+
+#include "exitstats_fuzz.h"
+#include "exitstats_hist.h"
+#include "exitstats_state.h"
+
+#define MODEL_VCPUS	4
+#define MODEL_PAGES	64
+#define MODEL_ANSWERS	256	/* that are kept to show where two VMs differ */
+#define MODEL_PIC_MASK	0x21	/* a port that KVM answers itself */
+#define MODEL_HYPERCALL	1000	/* one that KVM does not know */
+
+struct answer {
+	u32 leaf, index;
+	struct leaf regs;
+};
+
+struct model_vcpu {
+	u64 begun[NR_REASONS], done[NR_REASONS];
+	/* What it read last: nothing goes back. */
+	u64 exits[NR_REASONS], cycles[NR_REASONS], total_exits, total_cycles;
+	/* What leaves answered that are not ours */
+	u64 nr_answers, digest;
+	struct answer answers[MODEL_ANSWERS];
+};
+
+struct model {
+	bool on;		/* this VM counts */
+	bool ept, xsave, debugged;
+	bool exact[NR_REASONS];	/* no exit but those that the guest causes */
+	u32 nr_vcpus;
+	u64 base[NR_REASONS], base_total;	/* before the vCPUs start */
+	struct model_vcpu vcpus[MODEL_VCPUS];
+};
+
+static struct model guest_model;
+
+static inline void will(struct model_vcpu *vcpu, u32 reason, u64 count)
+{
+	WRITE_ONCE(vcpu->begun[reason], vcpu->begun[reason] + count);
+	barrier();
+}
+
+static inline void did(struct model_vcpu *vcpu, u32 reason, u64 count)
+{
+	barrier();
+	WRITE_ONCE(vcpu->done[reason], vcpu->done[reason] + count);
+}
+
+#define cause(vcpu, reason, count, insns)				\
+do {									\
+	struct model_vcpu *__vcpu = (vcpu);					\
+	u32 __reason = (reason), __count = (count), __i;			\
+									\
+	will(__vcpu, __reason, __count);					\
+	for (__i = 0; __i < __count; __i++) {				\
+		insns;							\
+	}								\
+	did(__vcpu, __reason, __count);					\
+} while (0)
+
+/* Those that only exit at times */
+#define cause_if(exits, vcpu, reason, count, insns)			\
+	cause(vcpu, reason, (exits) ? (count) : 0, insns)
+
+/* @counts: done or begun of a struct model_vcpu */
+#define model_sum(counts, reason)						\
+({										\
+	u32 __reason = (reason), __i;						\
+	u64 __sum = guest_model.base[__reason];					\
+										\
+	for (__i = 0; __i < guest_model.nr_vcpus; __i++)			\
+		__sum += READ_ONCE(guest_model.vcpus[__i].counts[__reason]);	\
+	__sum;									\
+})
+
+static inline u64 model_done(u32 reason)
+{
+	return model_sum(done, reason);
+}
+
+static inline u64 model_begun(u32 reason)
+{
+	return model_sum(begun, reason);
+}
+
+static inline u64 model_total(void)
+{
+	u64 sum = guest_model.base_total;
+	u32 i, reason;
+
+	for (i = 0; i < guest_model.nr_vcpus; i++)
+		for (reason = 0; reason < NR_REASONS; reason++)
+			sum += READ_ONCE(guest_model.vcpus[i].done[reason]);
+	return sum;
+}
+
+static inline struct leaf guest_cpuid_once(struct model_vcpu *vcpu, u32 leaf, u32 index)
+{
+	struct leaf r;
+
+	cause(vcpu, EXIT_REASON_CPUID, 1, r = read_leaf(leaf, index));
+	return r;
+}
+
+static inline void guest_not_back(u64 *last, u64 now, const char *what, u32 index)
+{
+	__GUEST_ASSERT(now >= *last, "reason %u, %s: %lu after %lu", index, what, now, *last);
+	*last = now;
+}
+
+static inline void guest_read_total(struct model_vcpu *vcpu, u32 index)
+{
+	u64 least = model_total(), exits;
+	struct leaf r = guest_cpuid_once(vcpu, KVM_EXITSTATS_LEAF_TOTAL, index);
+
+	exits = make_u64(r.edx, r.eax);
+	__GUEST_ASSERT(exits >= least, "total of %lu exits, at least %lu", exits, least);
+	guest_not_back(&vcpu->total_exits, exits, "total exits", index);
+	guest_not_back(&vcpu->total_cycles, make_u64(r.ebx, r.ecx), "total cycles", index);
+}
+
+static inline void guest_read_undefined(struct model_vcpu *vcpu, u32 leaf, u32 index)
+{
+	struct leaf r = guest_cpuid_once(vcpu, leaf, index);
+
+	__GUEST_ASSERT(!r.eax && r.edx == KVM_EXITSTATS_UNDEFINED &&
+		       (leaf == KVM_EXITSTATS_LEAF_REASON || (!r.ebx && !r.ecx)),
+		       "leaf %x, reason %x: %x %x %x %x", leaf, index, r.eax, r.ebx, r.ecx, r.edx);
+	if (leaf == KVM_EXITSTATS_LEAF_REASON)
+		guest_not_back(&vcpu->total_cycles, make_u64(r.ebx, r.ecx), "total cycles", index);
+}
+
+static inline void guest_read_defined(struct model_vcpu *vcpu, u32 leaf, u32 reason)
+{
+	u64 least = model_done(reason), most, got;
+	struct leaf r = guest_cpuid_once(vcpu, leaf, reason);
+	bool ok;
+
+	/* This reading is in the next one. */
+	most = guest_model.exact[reason] ?
+	       model_begun(reason) - (reason == EXIT_REASON_CPUID) : ~0ull;
+
+	if (leaf == KVM_EXITSTATS_LEAF_CYCLES) {
+		got = make_u64(r.ebx, r.ecx);
+		ok = !r.eax && (!least || got);
+		guest_not_back(&vcpu->cycles[reason], got, "cycles", reason);
+	} else if (leaf == KVM_EXITSTATS_LEAF_EXITS) {
+		got = make_u64(r.ebx, r.eax);
+		ok = !r.ecx && got >= least && got <= most;
+		guest_not_back(&vcpu->exits[reason], got, "exits", reason);
+	} else {
+		got = r.eax;
+		ok = !guest_model.exact[reason] || (u32)(r.eax - least) <= most - least;
+		guest_not_back(&vcpu->total_cycles, make_u64(r.ebx, r.ecx), "total cycles", reason);
+	}
+	__GUEST_ASSERT(ok && r.edx == KVM_EXITSTATS_DEFINED,
+		       "leaf %x, reason %u: %lu, of %lu to %lu exits; %x %x %x %x", leaf, reason,
+		       got, least, most, r.eax, r.ebx, r.ecx, r.edx);
+}
+
+/* Not ours, whatever they are: like those of a VM that does not count. */
+static inline void guest_read_other(struct model_vcpu *vcpu, u32 leaf, u32 index)
+{
+	struct answer a = { leaf, index, guest_cpuid_once(vcpu, leaf, index) };
+
+	vcpu->answers[vcpu->nr_answers++ % MODEL_ANSWERS] = a;
+	vcpu->digest = (vcpu->digest ^ make_u64(a.regs.eax, a.regs.ebx)) * 0x100000001b3ull;
+	vcpu->digest = (vcpu->digest ^ make_u64(a.regs.ecx, a.regs.edx)) * 0x100000001b3ull;
+}
+
+static inline u32 model_random_leaf(struct rnd *r)
+{
+	switch (rnd_below(r, 12)) {
+	case 0:
+		return rnd_below(r, 0x24);
+	case 1:
+		return 0x40000000 + rnd_below(r, 0x110);
+	case 2:
+		return 0x80000000 + rnd_below(r, 0x28);
+	case 3:
+		return 0xc0000000 + rnd_below(r, 8);
+	case 4:
+		return rnd(r);
+	case 5:
+		return KVM_EXITSTATS_LEAF_CYCLES ^ 1u << rnd_below(r, 32);
+	case 6:
+	case 7:
+		return KVM_EXITSTATS_LEAF_CYCLES - 8 + rnd_below(r, 20);
+	default:
+		return KVM_EXITSTATS_LEAF_CYCLES + rnd_below(r, 4);
+	}
+}
+
+static inline u32 model_random_index(struct rnd *r)
+{
+	switch (rnd_below(r, 8)) {
+	case 0:
+		return rnd(r);
+	case 1:
+		return 1u << rnd_below(r, 32) | rnd_below(r, NR_SLOTS);
+	case 2:
+		return -rnd_below(r, 100);
+	case 3:
+		return NR_REASONS - 4 + rnd_below(r, 8);
+	default:
+		return rnd_below(r, NR_REASONS);
+	}
+}
+
+static inline void guest_read_random_leaf(struct model_vcpu *vcpu, struct rnd *r)
+{
+	u32 leaf = model_random_leaf(r), index = model_random_index(r);
+
+	if (leaf < KVM_EXITSTATS_LEAF_CYCLES || leaf > KVM_EXITSTATS_LEAF_TOTAL)
+		guest_read_other(vcpu, leaf, index);
+	else if (!guest_model.on)
+		guest_assert_absent(leaf, index);
+	else if (leaf == KVM_EXITSTATS_LEAF_TOTAL)
+		guest_read_total(vcpu, index);
+	else if (is_defined(index))
+		guest_read_defined(vcpu, leaf, index);
+	else
+		guest_read_undefined(vcpu, leaf, index);
+}
+
+static inline void guest_skip_ud2(struct ex_regs *regs)
+{
+	regs->rip += 2;
+}
+
+/*
+ * Exits of one kind, up to @burst of them; fewer of those that take long, fewest of those
+ * of which userspace is a part.
+ */
+static inline void guest_exit_at_random(struct model_vcpu *vcpu, struct rnd *r, u32 burst)
+{
+	u32 n = 1 + rnd_below(r, burst), some = 1 + n % 64, few = 1 + n % 4, op = rnd_below(r, 20);
+	u32 apic = guest_model.exact[EXIT_REASON_MSR_WRITE] ? 2 : 0;
+	unsigned long address = TEST_MEMORY + rnd_below(r, MODEL_PAGES) * PAGE_SIZE;
+	u64 value, cr3;
+	u32 a, b, c, d;
+
+	switch (op) {
+	case 0:
+		cause(vcpu, EXIT_REASON_CPUID, n, __cpuid(0, 0, &a, &b, &c, &d));
+		break;
+	case 1:
+		cause(vcpu, EXIT_REASON_MSR_READ, n, rdmsr(MSR_IA32_APICBASE));
+		break;
+	case 2:
+		cause(vcpu, EXIT_REASON_MSR_READ, some, rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value));
+		break;
+	case 3:
+		/* For the fastpath */
+		cause(vcpu, EXIT_REASON_MSR_WRITE, n, wrmsr(MSR_IA32_TSC_DEADLINE, 0));
+		break;
+	case 4:
+		cause(vcpu, EXIT_REASON_MSR_WRITE, some, wrmsr_safe(MSR_IA32_APICBASE, ~0ull));
+		break;
+	case 5:
+		cause(vcpu, EXIT_REASON_IO_INSTRUCTION, n, port_read(MODEL_PIC_MASK));
+		break;
+	case 6:
+		cause(vcpu, EXIT_REASON_IO_INSTRUCTION, few, port_write(TEST_PORT));
+		break;
+	case 7:
+		/* The ICR and the EOI, without an APIC of the CPU's own */
+		will(vcpu, EXIT_REASON_MSR_WRITE, apic * few);
+		cause(vcpu, EXIT_REASON_HLT, few, halt_with_irq());
+		did(vcpu, EXIT_REASON_MSR_WRITE, apic * few);
+		break;
+	case 8:
+		cause(vcpu, EXIT_REASON_VMCALL, n, kvm_hypercall(MODEL_HYPERCALL + n, 0, 0, 0, 0));
+		break;
+	case 9:
+		if (guest_model.xsave)
+			cause(vcpu, EXIT_REASON_XSETBV, some, xsetbv(0, xgetbv(0)));
+		break;
+	case 10:
+		cause(vcpu, EXIT_REASON_INVD, n, asm volatile("invd"));
+		break;
+	case 11:
+		/* Not on all CPUs */
+		asm volatile("wbinvd");
+		break;
+	case 12:
+		cause(vcpu, EXIT_REASON_RDPMC, some, rdpmc_safe(rnd(r), &value));
+		break;
+	case 13:
+		/* Without a debugger KVM lets the guest have the registers, most of the time. */
+		cause_if(guest_model.debugged, vcpu, EXIT_REASON_DR_ACCESS, n,
+			 asm volatile("mov %%dr7, %0" : "=r"(value)));
+		break;
+	case 14:
+		cause_if(!guest_model.ept, vcpu, EXIT_REASON_INVLPG, some,
+			 asm volatile("invlpg (%0)" : : "r"(address)));
+		break;
+	case 15:
+		/* Reading it exits as well. */
+		will(vcpu, EXIT_REASON_CR_ACCESS, !guest_model.ept);
+		cr3 = get_cr3();
+		did(vcpu, EXIT_REASON_CR_ACCESS, !guest_model.ept);
+		cause_if(!guest_model.ept, vcpu, EXIT_REASON_CR_ACCESS, some,
+			 asm volatile("mov %0, %%cr3" : : "r"(cr3) : "memory"));
+		break;
+	case 16:
+		cause(vcpu, EXIT_REASON_EXCEPTION_NMI, some, asm volatile("ud2"));
+		break;
+	case 17:
+		cause(vcpu, EXIT_REASON_MONITOR_INSTRUCTION, few,
+		      asm volatile("monitor" : : "a"(address), "c"(0), "d"(0)));
+		cause(vcpu, EXIT_REASON_MWAIT_INSTRUCTION, few,
+		      asm volatile("mwait" : : "a"(0), "c"(0)));
+		break;
+	case 18:
+		memory_write(TEST_MMIO);
+		break;
+	case 19:
+		memory_write(address);
+		break;
+	}
+}
+
+static void guest_model_main(u32 id, u32 seed, u32 steps, u32 burst)
+{
+	struct model_vcpu *vcpu = &guest_model.vcpus[id];
+	struct rnd r = rnd_seed(seed, id);
+
+	x2apic_enable();
+	if (guest_model.xsave)
+		set_cr4(get_cr4() | X86_CR4_OSXSAVE);
+	GUEST_SYNC(0);
+
+	while (steps--) {
+		if (rnd_below(&r, 2))
+			guest_read_random_leaf(vcpu, &r);
+		else
+			guest_exit_at_random(vcpu, &r, burst);
+	}
+
+	will(vcpu, EXIT_REASON_IO_INSTRUCTION, 1);
+	GUEST_DONE();
+}
+
+/* The host's side. */
+struct model_vm {
+	struct kvm_vm *vm;
+	struct model *model;
+	struct kvm_vcpu *vcpus[MODEL_VCPUS];
+	struct stats base[MODEL_VCPUS];	/* before the vCPUs start */
+	u64 restored[MODEL_VCPUS];	/* exits that are not this VM's own */
+	struct rnd rnd;
+};
+
+/* Reasons that the guest has no hand in, or not alone. */
+static inline void model_init_exact(struct model *model)
+{
+	static const u8 others[] = {
+		EXIT_REASON_EXCEPTION_NMI, EXIT_REASON_EXTERNAL_INTERRUPT,
+		EXIT_REASON_INTERRUPT_WINDOW, EXIT_REASON_NMI_WINDOW, EXIT_REASON_INVALID_STATE,
+		EXIT_REASON_PAUSE_INSTRUCTION, EXIT_REASON_TPR_BELOW_THRESHOLD,
+		EXIT_REASON_EOI_INDUCED, EXIT_REASON_EPT_VIOLATION, EXIT_REASON_EPT_MISCONFIG,
+		EXIT_REASON_PREEMPTION_TIMER, EXIT_REASON_WBINVD, EXIT_REASON_APIC_WRITE,
+		EXIT_REASON_PML_FULL,
+	};
+	int i;
+
+	memset(model->exact, true, sizeof(model->exact));
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		model->exact[others[i]] = false;
+	model->exact[EXIT_REASON_DR_ACCESS] = model->debugged;
+	model->exact[EXIT_REASON_MSR_WRITE] = !get_kvm_intel_param_bool("enable_apicv");
+}
+
+/* Counters as of a guest that came from elsewhere: both halves of them in use. */
+static inline void model_restore(struct model_vm *m, int i)
+{
+	u32 nr = rnd_below(&m->rnd, KVM_EXITSTATS_MAX_ENTRIES + 1);
+	struct state state = {};
+
+	while (nr--)
+		add_entry(&state, rnd_below(&m->rnd, NR_SLOTS + 8),
+			  rnd_u64(&m->rnd) >> (20 + rnd_below(&m->rnd, 40)) | 1,
+			  rnd_u64(&m->rnd) >> (16 + rnd_below(&m->rnd, 40)) | 1);
+	must_set(m->vcpus[i], &state);
+	read_stats(m->vcpus[i], &m->base[i]);
+	m->restored[i] = sum_slots(m->base[i].exits_by_reason);
+}
+
+/* Make a VM that is about to go through @steps, the same for the same @seed. */
+static inline void model_create(struct model_vm *m, u32 nr_vcpus, bool on, u32 seed, u32 steps,
+				u32 burst)
+{
+	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE };
+	struct model *model;
+	bool restore;
+	int i, slot;
+
+	*m = (struct model_vm) { .vm = vm_create(nr_vcpus), .rnd = rnd_seed(seed, ~0u) };
+	m->model = addr_gva2hva(m->vm, (unsigned long)&guest_model);
+	model = m->model;
+	vm_enable_cap(m->vm, KVM_CAP_X86_EXITSTATS, on);
+	vm_userspace_mem_region_add(m->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, MODEL_PAGES, 0);
+	virt_map(m->vm, TEST_MEMORY, TEST_MEMORY, MODEL_PAGES);
+	virt_map(m->vm, TEST_MMIO, TEST_MMIO, 1);
+
+	model->on = on;
+	model->nr_vcpus = nr_vcpus;
+	model->ept = get_kvm_intel_param_bool("ept");
+	model->xsave = kvm_cpu_has(X86_FEATURE_XSAVE);
+	model->debugged = rnd_below(&m->rnd, 2);
+	model_init_exact(model);
+	restore = rnd_below(&m->rnd, 2);
+
+	for (i = 0; i < nr_vcpus; i++) {
+		m->vcpus[i] = vm_vcpu_add(m->vm, i, guest_model_main);
+		vcpu_args_set(m->vcpus[i], 4, i, seed, steps, burst);
+		if (model->debugged)
+			vcpu_guest_debug_set(m->vcpus[i], &debug);
+		if (on && restore)
+			model_restore(m, i);
+	}
+	vm_install_exception_handler(m->vm, TEST_VECTOR, guest_irq_handler);
+	vm_install_exception_handler(m->vm, UD_VECTOR, guest_skip_ud2);
+
+	for (i = 0; i < nr_vcpus; i++) {
+		TEST_ASSERT_EQ(run_guest(m->vcpus[i]), UCALL_SYNC);
+		read_stats(m->vcpus[i], &m->base[i]);
+		for (slot = 0; slot < NR_REASONS; slot++)
+			model->base[slot] += m->base[i].exits_by_reason[slot];
+		model->base_total += sum_slots(m->base[i].exits_by_reason);
+	}
+}
+
+/* What KVM counted for a vCPU is what the model knows, and what KVM's own counter does. */
+static inline void model_check(struct model_vm *m, int i, const struct stats *stats)
+{
+	const u64 *begun = m->model->vcpus[i].begun;
+	u64 expected, sum = sum_slots(stats->exits_by_reason);
+	int r;
+
+	for (r = 0; r < NR_REASONS; r++) {
+		expected = m->base[i].exits_by_reason[r] + begun[r];
+		TEST_ASSERT(m->model->exact[r] ? stats->exits_by_reason[r] == expected :
+			    stats->exits_by_reason[r] >= expected,
+			    "vCPU %d, reason %d: %lu exits, the model has %lu", i, r,
+			    stats->exits_by_reason[r], expected);
+	}
+	TEST_ASSERT(sum == m->restored[i] + stats->exits,
+		    "vCPU %d: %lu exits by reason, of which %lu restored, %lu in all", i, sum,
+		    m->restored[i], stats->exits);
+}
+
+/*
+ * Run a vCPU to its end, in a thread that runs no other meanwhile, and ask all who
+ * know: the model, KVM's own counter and, with @hist, tracing. Return its exits.
+ */
+static inline u64 model_run(struct model_vm *m, int i, bool hist)
+{
+	u64 before[NR_SLOTS], hits[NR_SLOTS], exits[NR_SLOTS];
+	struct stats stats;
+	int slot;
+
+	if (hist)
+		hist_read(before);
+	TEST_ASSERT_EQ(run_guest(m->vcpus[i]), UCALL_DONE);
+	if (!m->model->on) {
+		assert_nothing_counted(m->vcpus[i]);
+		return 0;
+	}
+
+	read_stats(m->vcpus[i], &stats);
+	model_check(m, i, &stats);
+	if (hist) {
+		hist_read(hits);
+		for (slot = 0; slot < NR_SLOTS; slot++) {
+			hits[slot] -= before[slot];
+			exits[slot] = stats.exits_by_reason[slot] -
+				      m->base[i].exits_by_reason[slot];
+		}
+		assert_hist(exits, hits);
+	}
+	return stats.exits;
+}
+
+#endif /* SELFTEST_KVM_EXITSTATS_MODEL_H */
