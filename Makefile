@@ -21,7 +21,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 .PHONY: help
 help:
-	@sed -n 's/^#: //p' $(ROOT)/Makefile $(EXITSTATS)/*/*.mk
+	@sed -n 's/^#: //p' $(ROOT)/Makefile $(EXITSTATS)/*/*.mk $(ROOT)/debian/*.mk
 
 .DELETE_ON_ERROR:
 
@@ -45,6 +45,8 @@ include $(LAB)/check.mk
 include $(LAB)/load.mk
 include $(LAB)/fuzz.mk
 include $(EXITSTATS)/mutants/mutants.mk
+include $(EXITSTATS)/modules/modules.mk
+include $(ROOT)/debian/deb.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
 .PHONY: run
@@ -122,7 +124,7 @@ test-tool: packages
 # What shares a build directory is in one part; that of a kernel starts with make test.
 PARTS := $(KNOWN)
 $(foreach k,$(KNOWN),$(eval part-$(k) := test KERNEL=$(k)))
-part-6.12 += test-tool
+part-6.12 += test-tool test-modules
 # 7.2 is what would go upstream.
 part-7.2 += check test-series
 

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The Debian packages: the modules by DKMS, and the guest tool.
+
+DEB_PACKAGES := build-essential debhelper dh-dkms python3-docutils lintian
+
+# $(call deb-build,DIR,REVISION): in DIR, the packages of what is packaged, REVISION being
+# appended to the changelog's version
+deb-build = rm -rf $(1) && mkdir -p $(1)/kvm-exitstats && cd $(ROOT) && \
+	cp -r --parents arch include patches debian $(EXITSTATS:$(ROOT)/%=%) $(1)/kvm-exitstats && \
+	cd $(1)/kvm-exitstats && sed -i '1s/)/$(2))/' debian/changelog && \
+	$(LAB)/progress.sh "building the packages" $(1)/build.log dpkg-buildpackage -b -us -uc
+
+#: make deb                          Debian packages of modules (DKMS) and guest tool, in out/deb
+.PHONY: deb
+deb: PACKAGES = $(DEB_PACKAGES) $(CHROOT_PACKAGES)
+deb: packages
+	@$(call deb-build,$(BUILD)/deb)
+	@cd $(BUILD)/deb && lintian --allow-root --fail-on error *.changes
+	@rm -rf $(OUT)/deb && mkdir -p $(OUT)/deb && cp $(BUILD)/deb/*.deb $(OUT)/deb
+	@ls -d $(OUT)/deb/*.deb
+
+# In a Debian system of its own, in namespaces of its own: what is mounted there goes
+# with them.
+CHROOT = $(BUILD)/chroot
+
+#: make test-deb                     install, upgrade and remove them in a chroot
+.PHONY: test-deb
+test-deb: CHROOT_PACKAGES := debootstrap
+test-deb: apt-lists deb
+	@[ "$$(id -u)" = 0 ] || { echo "make test-deb makes a chroot: run it as root" >&2; exit 1; }
+	@$(call deb-build,$(BUILD)/deb-next,+next)
+	@rm -rf $(CHROOT); \
+	archives=$$(apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
+		--format 'deb $$(SITE) $$(RELEASE) $$(COMPONENT)'); set -- $$archives; \
+	$(LAB)/progress.sh "making a Debian system" $(BUILD)/debootstrap.log \
+		debootstrap --variant=minbase $$3 $(CHROOT) $$2 && \
+	echo "$$archives" > $(CHROOT)/etc/apt/sources.list
+	@mkdir -p $(CHROOT)/debs/1 $(CHROOT)/debs/2; cp $(OUT)/deb/*.deb $(CHROOT)/debs/1; \
+	cp $(BUILD)/deb-next/*.deb $(CHROOT)/debs/2; \
+	cp $(ROOT)/debian/test.sh $(MODULES)/kver.sh $(CHROOT)/debs
+	@status=0; unshare --mount --pid --fork sh -c 'mount -t proc proc $(CHROOT)/proc && \
+		exec chroot $(CHROOT) /debs/test.sh $(KERNEL) $(FLAVOUR)' | \
+		tee $(BUILD)/deb.tap || status=$$?; \
+	awk -v broken=$$status -f $(LAB)/tap.awk $(BUILD)/deb.tap || \
+		{ echo "see $(CHROOT)/debs/log" >&2; exit 1; }
+	@rm -rf $(CHROOT)
