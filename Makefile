@@ -44,6 +44,10 @@ include $(LAB)/apply.mk
 include $(LAB)/check.mk
 include $(LAB)/load.mk
 include $(LAB)/fuzz.mk
+include $(LAB)/kvm.mk
+include $(LAB)/sanitizers.mk
+include $(LAB)/faults.mk
+include $(LAB)/clang.mk
 include $(EXITSTATS)/mutants/mutants.mk
 include $(EXITSTATS)/modules/modules.mk
 include $(ROOT)/debian/deb.mk
@@ -124,7 +128,7 @@ test-tool: packages
 # What shares a build directory is in one part; that of a kernel starts with make test.
 PARTS := $(KNOWN)
 $(foreach k,$(KNOWN),$(eval part-$(k) := test KERNEL=$(k)))
-part-6.12 += test-tool test-modules
+part-6.12 += test-tool test-modules test-kvm test-lab-faults test-clang
 # 7.2 is what would go upstream.
 part-7.2 += check test-series
 
