@@ -8,7 +8,9 @@
 # of them that were there before (old/), and the names of all. It is complete and on
 # disk before the first file changes, and goes when the last one is back. Files
 # change one by one, by rename. So whatever interrupts this, either command goes on
-# from there: apply to the end, unapply to the beginning.
+# from there: apply to the end, unapply to the beginning. The directory TREE is locked
+# meanwhile, by whatever this has started as well: of what was killed, the last write
+# may yet be under way. (NFS does not lock directories.)
 set -eu
 
 lab=$(cd "$(dirname "$0")" && pwd)
@@ -37,6 +39,9 @@ edited()
 			echo "  $file"
 	done < "$journal/names"
 }
+
+exec 9< "$tree"
+flock -w 60 9 2> /dev/null || [ $? != 1 ] || die "another make apply or unapply is at work there"
 
 rm -rf "$journal.tmp"
 if [ -d "$journal" ]; then

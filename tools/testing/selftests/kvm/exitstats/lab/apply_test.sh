@@ -77,23 +77,31 @@ halfway()
 }
 
 # killed FIRST THEN STATE: FIRST is killed at a random point, two times of three soon after
-# files begin to change, and THEN must end in STATE
+# files begin to change, sooner each time that this came too late, and THEN must end in STATE
 killed()
 {
 	good=0
 	interrupted=0
+	soon=$((time / 30))
 	for i in $(seq "$kills"); do
 		new_tree
 		[ "$1" = apply ] || series apply
 		setsid "$lab/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says" &
 		pid=$!
-		part=$((1 + i % 3 * 30))
-		while [ $part != 1 ] && ! halfway && kill -0 $pid 2> /dev/null; do :; done
-		sleep "$(awk -v seed="$i$$" -v end="$end" -v part=$part '
-			BEGIN { srand(seed); print rand() * end / part }')"
+		within=$time
+		if [ $((i % 3)) != 0 ]; then
+			within=$soon
+			while ! halfway && kill -0 $pid 2> /dev/null; do :; done
+		fi
+		sleep "$(awk -v seed="$i$$" -v within="$within" '
+			BEGIN { srand(seed); print rand() * within / 1000 }')"
 		kill -9 -$pid 2> /dev/null
 		wait $pid 2> /dev/null
-		! halfway || interrupted=$((interrupted + 1))
+		if halfway; then
+			interrupted=$((interrupted + 1))
+		elif [ "$within" = $soon ]; then
+			soon=$((soon / 2))
+		fi
 		# It may have come to its end, and then the other has nothing to do.
 		series "$2"
 		if [ "$3" = applied ]; then applied; else same pristine; fi && good=$((good + 1))
@@ -103,14 +111,20 @@ killed()
 	ok "$1, kill -9 at $kills points, then $2"
 }
 
+# Milliseconds
+now()
+{
+	date +%s%3N
+}
+
 mkdir -p "$dir"
 echo 1..14
 new_tree
 print pristine
-start=$(date +%s.%N)
+start=$(now)
 series apply && applied
 ok "the tree is that of make tree"
-end=$(awk -v start="$start" -v end="$(date +%s.%N)" 'BEGIN { print end - start }')
+time=$(($(now) - start))
 refuses apply 'has the series already' "a second time is refused"
 touch "$tree/arch/x86/kvm/exitstats.o" "$tree/arch/x86/kvm/.exitstats.o.cmd" \
 	"$tree/tools/testing/selftests/kvm/exitstats/exitstats_test"
