@@ -21,7 +21,8 @@ PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsyn
 
 EMULATOR := $(shell $(LAB)/emulator.sh $(LAB_EMULATOR) 2> /dev/null)
 $(if $(filter-out 0,$(.SHELLSTATUS)),$(error $(EMULATOR)))
-BOCHS_PACKAGES := bochs bochs-term
+# To apt, bochs is content with QEMU's firmware in place of its own.
+BOCHS_PACKAGES := bochs bochs-term bochsbios vgabios
 PACKAGES += $(if $(filter bochs,$(EMULATOR)),$(BOCHS_PACKAGES))
 
 # One directory for each KERNEL and SAN; a path gets a name of its own.
@@ -91,6 +92,9 @@ SELFTEST_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TESTS))
 TOOL_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TOOLS))
 # KVM's own that the series must not break
 KVM_PROGS := $(SELFTEST_DIR)/kvm_binary_stats_test
+# All that test something on the lab's host: the one is for a CPU without VMX, the other
+# for a kernel that injects faults.
+HOST_PROGS := $(filter-out %_absent_test %_fault_test,$(SELFTEST_PROGS)) $(KVM_PROGS)
 # ... and one for an AMD host; found when the tree is there
 SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
