@@ -84,10 +84,9 @@ test:
 # The selftests, the guest tool, QEMU's view and unloading, in both paging modes
 test-lab: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(B)/variants/unpatched.done
 	@$(call lab-new, test); \
-	progs="$(filter-out %_absent_test,$(SELFTEST_PROGS)) $(KVM_PROGS)"; \
-	{ for p in $$progs $(LAB_TESTS); do echo "file /run/$${p##*/} $$p 755 0 0"; done; \
+	{ $(call run-files,$(HOST_PROGS) $(LAB_TESTS)); \
 	  $(leaves-files); $(unpatched-files); } > files; \
-	{ for p in $(TOOL_PROGS) $(B)/qmp_test; do echo "file /run/$${p##*/} $$p 755 0 0"; done; \
+	{ $(call run-files,$(TOOL_PROGS) $(B)/qmp_test); \
 	  for plan in absent qmp; do echo "file /plan.$$plan $$PWD/$$plan.plan 644 0 0"; done; \
 	} > guest.files; \
 	tool="run /run/exitstats_tool_test /run/exitstats /run/example_critical"; \
@@ -97,8 +96,9 @@ test-lab: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(B)/variants/unpatch
 	$(call plan, run /run/qmp_test guest) > qmp.plan; \
 	{ for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); \
-		for p in $$progs; do $(call plan, run /run/$${p##*/}); done; \
+		$(call run-plan,$(HOST_PROGS)); \
 		$(call plan, guest -smp $$((1 + ept))); \
+		$(call plan, run /run/kill_test PLAN=/plan.qmp); \
 		$(call plan, run /run/qmp_test PLAN=/plan.qmp); \
 	  done; \
 	  for without in kvm.exitstats=0 from=/modules/unpatched/; do \

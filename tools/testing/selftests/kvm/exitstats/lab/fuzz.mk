@@ -17,7 +17,7 @@ FUZZ_SECONDS := 10
 fuzz: BOOT_FLAGS += -t $$(($(MINUTES) * 600 + 900))
 fuzz: lab $(B)/selftests.done
 	@$(call lab-new, fuzz); \
-	for p in $(FUZZERS); do echo "file /run/$${p##*/} $$p 755 0 0"; done > files; \
+	$(call run-files,$(FUZZERS)) > files; \
 	for ((minute = 0; minute < $(MINUTES); minute++)); do for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); \
 		for p in $(FUZZERS); do \

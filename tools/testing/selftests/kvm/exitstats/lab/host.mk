@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What make test has beside the selftests: QEMU's statistics, a VM without exitstats
-# against unpatched modules, unloading, and an AMD host.
+# What make test has beside the selftests: QEMU's statistics, a QEMU that is
+# killed, a VM without exitstats against unpatched modules, unloading, and an AMD host.
 
-LAB_TESTS := $(B)/qmp_test $(B)/unload_test
-$(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/stream.h $(EXITSTATS)/exitstats_read.h \
+LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test
+$(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(EXITSTATS)/exitstats_read.h \
 		$(EXITSTATS)/exitstats_memory.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $< -ljansson
@@ -46,9 +46,10 @@ lab-verdict = echo 1..3; \
 	$(call tap, $(verdict-$(1)), $(1): with exitstats $(changes-$(1))); \
 	$(call console-verdict,$(1))
 # The same of any run
-console-verdict = $(call tap, [ -s console.log ] && ! sed '1$(comma)/Run .init/d' console.log | \
+console-lines = sed '1$(comma)/Run .init/d' console.log
+console-verdict = $(call tap, [ -s console.log ] && ! $(console-lines) | \
 	grep -E '$(complaints)' >&2, $(1): the kernel has nothing to complain of)
-complaints := WARNING:|BUG:|UBSAN:|INFO:|Oops|general protection|Call Trace|unchecked MSR
+complaints := WARNING:|BUG:|UBSAN:|INFO:|Oops|general protection|Call Trace|unchecked MSR|kmemleak: .* new
 verdict-intel := [ -s leaves-diff ] && ! grep -v '$(four_leaves)' leaves-diff >&2
 changes-intel := the four leaves differ and no other
 verdict-amd := ! cat leaves-diff | grep . >&2
@@ -63,12 +64,10 @@ AMD_PROGS = $(filter %/exitstats_absent_test %/exitstats_test,$(SELFTEST_PROGS))
 test-amd: LAB_SVM := 1
 test-amd: lab $(B)/selftests.done $(B)/leaves $(B)/variants/unpatched.done
 	@$(call lab-new, amd); \
-	progs="$(AMD_PROGS)"; \
-	{ for t in $$progs; do echo "file /run/$${t##*/} $$t 755 0 0"; done; \
-	  $(leaves-files); $(unpatched-files); } > files; \
+	{ $(call run-files,$(AMD_PROGS)); $(leaves-files); $(unpatched-files); } > files; \
 	{ for npt in 1 0; do \
 		$(call plan, kvm npt=$$npt); \
-		for t in $$progs; do $(call plan, run /run/$${t##*/}); done; \
+		$(call run-plan,$(AMD_PROGS)); \
 	  done; $(leaves-plan); } > plan
 	@status=0; $(call lab-run, amd) || status=$$?; \
 	cd $(B)/run/amd; $(call lab-verdict,amd); [ $$status = 0 ] || [ $$status = 4 ]

@@ -18,6 +18,8 @@
  *					output, "tried PROGRAM STATUS", and no failure
  *	file [NAME]			what is printed from here on goes into NAME
  *	send FILE NAME			what is in FILE goes into NAME
+ *	leaks				have kmemleak look for memory that nobody points to,
+ *					which it then says in the console
  *	cost WORD			print WORD and what the last guest took until
  *					its end: TSC cycles of the emulated host, exits
  *	trace on|off [ring]		trigger on kvm:kvm_exit: count by exit_reason;
@@ -48,6 +50,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest.h"
 #include "stream.h"
 
 #define STREAM_DEVICE	"/dev/ttyS1"
@@ -361,10 +364,10 @@ static int guest_filter(char **argv)
 	pid_t pid;
 
 	if (pipe2(out, O_CLOEXEC))
-		return 125;
+		return GUEST_DIED;
 	pid = start(argv, out[1], 2, getpgrp());
 	if (pid < 0)
-		return 125;
+		return GUEST_DIED;
 	close(out[1]);
 	from = fdopen(out[0], "r");
 
@@ -382,7 +385,7 @@ static int guest_filter(char **argv)
 		write_all(1, buf, h.len);
 	}
 	waitpid(pid, &status, 0);
-	return result >= 0 ? result : 125;
+	return result >= 0 ? result : GUEST_DIED;
 }
 
 static int run_guest(char **options)
@@ -413,7 +416,7 @@ static int run_guest(char **options)
 	unlink(GUEST_CONSOLE);
 	unlink(GUEST_COST);
 	status = run(self, true);
-	if (status == 125) {
+	if (status == GUEST_DIED) {
 		print(STREAM_ERR, "lab: the guest died; the end of its console:\n");
 		tail_guest();
 		print(STREAM_ERR, "\n");
@@ -439,6 +442,19 @@ static int trace(bool on, bool ring)
 	}
 	if (r)
 		print(STREAM_ERR, "lab: %s: %s\n", path, strerror(errno));
+	return r ? 1 : 0;
+}
+
+/* What is young it lets pass: look again when all is old enough. */
+static int find_leaks(void)
+{
+	static const char kmemleak[] = "/sys/kernel/debug/kmemleak";
+	int r = write_file(kmemleak, "scan");
+
+	sleep(6);
+	r = r ?: write_file(kmemleak, "scan");
+	if (r)
+		print(STREAM_ERR, "lab: %s: %s\n", kmemleak, strerror(errno));
 	return r ? 1 : 0;
 }
 
@@ -489,6 +505,8 @@ static int command(char **argv)
 		return run_guest(argv + 1);
 	if (!strcmp(name, "trace") && argv[1])
 		return trace(!strcmp(argv[1], "on"), argv[2] && !strcmp(argv[2], "ring"));
+	if (!strcmp(name, "leaks"))
+		return find_leaks();
 	if (!strcmp(name, "cost") && argv[1])
 		return print_cost(argv[1]);
 	if (!strcmp(name, "file")) {

@@ -3,7 +3,7 @@
 # The image that the emulator boots, and the run itself.
 
 # Our own programs for the lab and around it
-$(B)/init: $(LAB)/init.c $(LAB)/stream.h | packages
+$(B)/init: $(LAB)/init.c $(LAB)/guest.h $(LAB)/stream.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -o $@ $<
 
@@ -40,6 +40,7 @@ lab: $(B)/base.cpio.zst $(B)/boot
 
 # $(call lab-run,NAME): boot what is in $(B)/run/NAME, made by lab-new:
 # plan and guest.plan (see init.c), files and guest.files (lines of gen_init_cpio).
+# plan, run-files and run-plan write such lines: a command, programs, that they run.
 # LAB_CPUS is the emulated host's, LAB_SVM makes that an AMD one, BOOT_FLAGS are boot's.
 # LAB_KERNEL and LAB_BASE are what boots there, if not the kernel and image of B.
 LAB_CPUS := 1
@@ -55,5 +56,6 @@ test-emulator: lab
 	@$(call lab-new, emulator); $(call plan, kvm ept=1) > plan; \
 	$(LAB)/emulator_test.sh $(B) $(B)/run/emulator
 
-# $(call plan,WORD ...): one command of a plan
 plan = printf '%s\n' $(1) ''
+run-files = for p in $(1); do echo "file /run/$$(basename $$p) $$p 755 0 0"; done
+run-plan = for p in $(1); do $(call plan, run /run/$$(basename $$p)); done

@@ -16,9 +16,7 @@ UNLOAD_ROUNDS := 100
 test-load: BOOT_FLAGS += -t 7200
 test-load: lab $(B)/selftests.done $(B)/unload_test
 	@{ $(call lab-new, load); \
-	for p in $(LOAD_PROG) $(B)/unload_test; do \
-		echo "file /run/$${p##*/} $$p 755 0 0"; \
-	done > files; \
+	$(call run-files,$(LOAD_PROG) $(B)/unload_test) > files; \
 	{ for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); \
 		$(call plan, run /run/$(notdir $(LOAD_PROG)) -n $(LOAD_ROUNDS)); \

@@ -31,6 +31,7 @@
 #include <jansson.h>
 #include <linux/kvm_exitstats.h>
 
+#include "guest.h"
 #include "stream.h"
 #include "../exitstats_read.h"
 
@@ -154,25 +155,6 @@ static void guest_round(FILE *from, struct figures *f)
 		f->cycles[slot] = cycles;
 	}
 	die("the guest ended");
-}
-
-static FILE *start_guest(char *plan)
-{
-	char *const argv[] = {
-		"/init", "guest", plan, "-qmp", "unix:" QMP_SOCKET ",server=on,wait=off", NULL,
-	};
-	int out[2];
-
-	if (pipe(out))
-		die("pipe: %s", strerror(errno));
-	guest = fork();
-	if (!guest) {
-		dup2(out[1], 1);
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	close(out[1]);
-	return fdopen(out[0], "r");
 }
 
 static int qmp_socket(void)
@@ -366,8 +348,9 @@ static bool figures_same(const struct figures *a, const struct figures *b)
 
 int main(int argc, char **argv)
 {
+	char *options[] = { "PLAN=/plan", "-qmp", "unix:" QMP_SOCKET ",server=on,wait=off", NULL };
 	struct figures before, read, after, table;
-	int fd;
+	int fd, out[2];
 	json_t *json;
 	FILE *from;
 
@@ -378,7 +361,13 @@ int main(int argc, char **argv)
 
 	printf("TAP version 13\n1..4\n");
 	fflush(stdout);
-	from = start_guest(argv[1] ?: "PLAN=/plan");
+	if (argv[1])
+		options[0] = argv[1];
+	if (pipe(out))
+		die("pipe: %s", strerror(errno));
+	guest = start_guest(options, out[1]);
+	close(out[1]);
+	from = fdopen(out[0], "r");
 	guest_round(from, &read);
 
 	fd = qmp_socket();

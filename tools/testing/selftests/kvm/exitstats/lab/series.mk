@@ -61,12 +61,12 @@ test-step:
 		{ cat $(B)/step.log >&2; false; }, \
 		$(STEP): boots and runs its selftests in both modes)
 
+STEP_PROGS = $(filter %/exitstats_test,$(SELFTEST_PROGS)) $(KVM_PROGS)
 run-step: lab $(B)/selftests.done
 	@$(call lab-new, step); \
-	progs="$(filter %/exitstats_test,$(SELFTEST_PROGS)) $(KVM_PROGS)"; \
-	for p in $$progs; do echo "file /run/$${p##*/} $$p 755 0 0"; done > files; \
+	$(call run-files,$(STEP_PROGS)) > files; \
 	{ for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); \
-		for p in $$progs; do $(call plan, run /run/$${p##*/}); done; \
+		$(call run-plan,$(STEP_PROGS)); \
 	  done; } > plan
 	@$(call lab-run, step)

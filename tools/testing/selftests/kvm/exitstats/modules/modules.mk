@@ -74,14 +74,13 @@ test-stock: LAB_KERNEL := $(MODULES_DIR)/image/stock/vmlinuz
 test-stock: LAB_BASE := $(MODULES_DIR)/base.cpio.zst
 test-stock: lab $(B)/selftests.done $(MODULES_DIR)/base.cpio.zst
 	@$(call lab-new, modules); \
-	progs="$(filter-out %_absent_test,$(SELFTEST_PROGS)) $(KVM_PROGS)"; \
-	for p in $$progs; do echo "file /run/$${p##*/} $$p 755 0 0"; done > files; \
-	for p in $(TOOL_PROGS); do echo "file /run/$${p##*/} $$p 755 0 0"; done > guest.files; \
+	$(call run-files,$(HOST_PROGS)) > files; \
+	$(call run-files,$(TOOL_PROGS)) > guest.files; \
 	$(call plan, run /run/exitstats_tool_test /run/exitstats /run/example_critical) \
 		> guest.plan; \
 	for ept in 1 0; do \
 		$(call plan, kvm ept=$$ept); \
-		for p in $$progs; do $(call plan, run /run/$${p##*/}); done; \
+		$(call run-plan,$(HOST_PROGS)); \
 		$(call plan, guest); \
 	done > plan
 	@status=0; $(call lab-run, modules) || status=$$?; \

@@ -47,7 +47,7 @@ mutants: BOOT_FLAGS += -t 3000
 mutants: lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/mutants/%/kvm_intel.ko) \
 		$(MUTANTS_BOUND:%=$(B)/mutants/%/bound_test)
 	@$(call lab-new, mutants); \
-	{ for p in $(SELFTEST_PROGS) $(B)/unload_test; do echo "file /run/$${p##*/} $$p 755 0 0"; done; \
+	{ $(call run-files,$(SELFTEST_PROGS) $(B)/unload_test); \
 	  $(call mutant-files,$(MUTANTS_LAB)); } > files; \
 	{ $(foreach m,$(MUTANTS_LAB),$(call plan, file $(m)); for ept in 1 0; do \
 		$(call plan, kvm from=/modules/$(m)/ ept=$$ept); \

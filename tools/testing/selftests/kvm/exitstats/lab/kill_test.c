@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kill_test: QEMU is killed with SIGKILL while its guest runs and a table of the VM is
+ * open, again and again. Nothing of the VM stays: neither its tables, nor a hold on the
+ * modules, nor memory.
+ *
+ *	kill_test [-n ROUNDS] [OPTION ...]	in the emulated host; the options are
+ *						those of init's guest
+ *
+ * The guest must not end by itself.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "../exitstats_memory.h"
+
+#define TABLES		"/sys/kernel/debug/kvm/*/exitstats"
+#define EXITS_A_ROUND	2000	/* more, before each kill */
+#define SECONDS		300	/* that anything may take, of the lab's time */
+#define KB_PER_ROUND	16
+
+static int nr_tests;
+static int nr_failed;
+
+static void die(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void test(bool ok, const char *what)
+{
+	printf("%sok %d kill: %s\n", ok ? "" : "not ", ++nr_tests, what);
+	fflush(stdout);
+	nr_failed += !ok;
+}
+
+/* The VM's table, if there is a VM; the caller frees it. */
+static char *find_table(void)
+{
+	char *path = NULL;
+	glob_t found;
+
+	if (!glob(TABLES, GLOB_NOSORT, NULL, &found)) {
+		path = strdup(found.gl_pathv[0]);
+		globfree(&found);
+	}
+	return path;
+}
+
+/* Of the table's last row; 0 without a VM. */
+static unsigned long long total_exits(void)
+{
+	unsigned long long exits = 0;
+	char *path = find_table(), line[256];
+	FILE *file = path ? fopen(path, "r") : NULL;
+
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "total - %llu", &exits);
+	if (file)
+		fclose(file);
+	free(path);
+	return exits;
+}
+
+static bool wait_for_exits(unsigned long long exits)
+{
+	int i;
+
+	for (i = 0; i < SECONDS * 10 && total_exits() < exits; i++)
+		usleep(100000);
+	return i < SECONDS * 10;
+}
+
+static int module_users(void)
+{
+	FILE *file = fopen("/sys/module/kvm_intel/refcnt", "r");
+	int users = -1;
+
+	if (!file || fscanf(file, "%d", &users) != 1)
+		die("kvm_intel's refcnt");
+	fclose(file);
+	return users;
+}
+
+/* QEMU's main thread makes the VM, and the table's path has its number. */
+static pid_t qemu_of(const char *path)
+{
+	int pid;
+
+	if (sscanf(path, "/sys/kernel/debug/kvm/%d-", &pid) != 1)
+		die(path);
+	return pid;
+}
+
+/* Say whether all was as it should be. */
+static bool kill_one(char *const options[], unsigned long long exits)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), table, status;
+	pid_t init = start_guest(options, null);
+	char *path, byte;
+	bool ok;
+
+	close(null);
+	if (!wait_for_exits(exits))
+		die("the guest has not exited enough");
+	path = find_table();
+	table = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (table < 0)
+		die("no table");
+	ok = read(table, &byte, 1) == 1 && module_users() > 0;
+	printf("# %d users of kvm_intel, %llu exits; killing %d\n", module_users(),
+	       total_exits(), qemu_of(path));
+
+	if (kill(qemu_of(path), SIGKILL) || waitpid(init, &status, 0) != init)
+		die("killing QEMU");
+	ok &= WIFEXITED(status) && WEXITSTATUS(status) == GUEST_DIED;
+	ok &= pread(table, &byte, 1, 0) == -1 && errno == EIO;
+	ok &= access(path, F_OK) && errno == ENOENT;
+	close(table);
+	free(path);
+	return ok && !find_table() && !module_users();
+}
+
+int main(int argc, char **argv)
+{
+	int nr_rounds = 3, i, good = 0;
+	long before = 0, grown;
+
+	if (argc > 2 && !strcmp(argv[1], "-n")) {
+		nr_rounds = atoi(argv[2]);
+		argv += 2;
+	}
+	printf("TAP version 13\n1..2\n");
+
+	/* The first one is for what the kernel makes once and keeps. */
+	for (i = 0; i <= nr_rounds; i++) {
+		good += kill_one(argv + 1, (i + 1) * EXITS_A_ROUND);
+		if (i == 0)
+			before = kernel_memory();
+	}
+	grown = kernel_memory() - before;
+	test(good == nr_rounds + 1, "neither tables nor a hold on the modules stay");
+	printf("# %ld KB more kernel memory after %d VMs\n", grown, nr_rounds);
+	test(grown <= (long)nr_rounds * KB_PER_ROUND, "no memory stays taken");
+	return nr_failed > 0;
+}
