@@ -121,8 +121,9 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_destroy_vcpu);
  * @kvm: the VM
  * @offset: of the counter, a local64_t, in struct kvm_vcpu
  *
- * Each counter only grows, and vCPUs only join while the VM runs: for one reader
- * the sum never goes backwards.
+ * The counters of vCPUs that have run only grow, and vCPUs only join while the VM
+ * runs: for one reader the sum never goes backwards, unless the VMM restores counters
+ * a second time while other vCPUs run, or root clears them.
  *
  * kvm_for_each_vcpu() looks each vCPU up from the root of the array; this walks,
  * which is a third of it, as a guest may have a thousand vCPUs and read at will.

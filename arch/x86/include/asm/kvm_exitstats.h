@@ -55,7 +55,6 @@ struct kvm_vcpu_exitstats {
 
 #else
 
-#define KVM_EXITSTATS_NR_SLOTS	0
 struct kvm_exitstats {};
 struct kvm_vcpu_exitstats {};
 
