@@ -10,7 +10,7 @@
 /*
  * Start init's guest, with @options of that command, its messages (stream.h) going to
  * @out. Return init's pid, which ends after QEMU: with the guest's exit status, or with
- * GUEST_DIED.
+ * GUEST_DIED; or -1.
  */
 static inline pid_t start_guest(char *const options[], int out)
 {

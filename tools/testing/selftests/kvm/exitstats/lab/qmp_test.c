@@ -348,7 +348,9 @@ static bool figures_same(const struct figures *a, const struct figures *b)
 
 int main(int argc, char **argv)
 {
-	char *options[] = { "PLAN=/plan", "-qmp", "unix:" QMP_SOCKET ",server=on,wait=off", NULL };
+	char *options[4] = {
+		"PLAN=/plan", "-qmp", "unix:" QMP_SOCKET ",server=on,wait=off", NULL,
+	};
 	struct figures before, read, after, table;
 	int fd, out[2];
 	json_t *json;
@@ -366,6 +368,8 @@ int main(int argc, char **argv)
 	if (pipe(out))
 		die("pipe: %s", strerror(errno));
 	guest = start_guest(options, out[1]);
+	if (guest < 0)
+		die("fork: %s", strerror(errno));
 	close(out[1]);
 	from = fdopen(out[0], "r");
 	guest_round(from, &read);
