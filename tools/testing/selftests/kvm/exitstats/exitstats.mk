@@ -5,8 +5,9 @@
 # TEST_GEN_PROGS_x86, in Makefile.kvm), which is where SPLIT_TESTS stands.
 
 EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test absent_test bound_test \
-	control_test cycles_test fastpath_test host_fuzz_test host_test invalid_state_test \
-	leaf_fuzz_test lifetime_test load_test nested_test scope_test state_test trace_test)
+	control_test cycles_test fastpath_test fault_test host_fuzz_test host_test \
+	invalid_state_test leaf_fuzz_test lifetime_test load_test nested_test scope_test \
+	state_test trace_test)
 
 TEST_GEN_PROGS_x86_64 += $(EXITSTATS_TESTS)
 TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)

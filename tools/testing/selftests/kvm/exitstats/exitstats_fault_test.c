@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats where memory runs out: one allocation fails, the first, the second and so
+ * on until none is left to fail, while a VM is made, a vCPU, its statistics, and its
+ * counters are restored, saved and shown. Each call says that it failed, or goes
+ * without and does all that it should, and a vCPU that is there counts on.
+ *
+ * Needs a kernel with CONFIG_FAULT_INJECTION, FAILSLAB, FAIL_PAGE_ALLOC and their files
+ * in debugfs; see fault-injection in Documentation/. Whether what failed has left memory
+ * behind is for CONFIG_DEBUG_KMEMLEAK to say.
+ */
+#include "exitstats_debugfs.h"
+#include "exitstats_state.h"
+
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define MAX_FAULTS	4000
+#define NR_EXITS	10
+
+static void guest_main(void)
+{
+	int i;
+
+	for (;;) {
+		for (i = 0; i < NR_EXITS; i++)
+			read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
+		GUEST_SYNC(0);
+	}
+}
+
+static int fail_nth = -1;
+
+static void set_fail_nth(u32 n)
+{
+	char text[12];
+	int len = sprintf(text, "%u", n);
+
+	TEST_ASSERT(pwrite(fail_nth, text, len, 0) == len, FAIL_NTH ": %s", strerror(errno));
+}
+
+/* What has not failed is still to come. */
+static bool has_failed(void)
+{
+	char text[12] = "";
+
+	TEST_ASSERT(pread(fail_nth, text, sizeof(text) - 1, 0) > 0, FAIL_NTH ": %s",
+		    strerror(errno));
+	return !atoi(text);
+}
+
+/* Also those that may wait for memory, of any size, without a line for each */
+static struct {
+	const char *path, *value;
+	char old[16];
+} settings[] = {
+	{ "/sys/kernel/debug/failslab/ignore-gfp-wait", "N" },
+	{ "/sys/kernel/debug/failslab/verbose", "0" },
+	{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N" },
+	{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N" },
+	{ "/sys/kernel/debug/fail_page_alloc/min-order", "0" },
+	{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
+};
+
+static bool write_setting(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool let_all_fail(void)
+{
+	int i, fd;
+
+	for (i = 0; i < ARRAY_SIZE(settings); i++) {
+		fd = open(settings[i].path, O_RDONLY);
+		if (fd < 0 || read(fd, settings[i].old, sizeof(settings[i].old) - 1) <= 0)
+			return false;
+		close(fd);
+		if (!write_setting(settings[i].path, settings[i].value))
+			return false;
+	}
+	return !access(FAIL_NTH, R_OK | W_OK);
+}
+
+static void put_settings_back(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(settings); i++)
+		write_setting(settings[i].path, settings[i].old);
+}
+
+struct target {
+	struct kvm_vcpu *vcpu;	/* that has run */
+	struct state state;
+	char table[128];
+	int vm;			/* made ahead of each call */
+	int made;		/* by the call, or -1 */
+};
+
+static int make_vm(struct target *t)
+{
+	t->made = ioctl(t->vcpu->vm->kvm_fd, KVM_CREATE_VM, 0ul);
+	return t->made < 0 ? -1 : 0;
+}
+
+static int make_vcpu(struct target *t)
+{
+	t->made = ioctl(t->vm, KVM_CREATE_VCPU, 0ul);
+	return t->made < 0 ? -1 : 0;
+}
+
+static int make_restored_vcpu(struct target *t)
+{
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_EXITSTATS,
+		.attr = KVM_VCPU_EXITSTATS_STATE,
+		.addr = (unsigned long)&t->state,
+	};
+
+	return make_vcpu(t) ?: ioctl(t->made, KVM_SET_DEVICE_ATTR, &attr);
+}
+
+static int make_stats(struct target *t)
+{
+	t->made = ioctl(t->vcpu->fd, KVM_GET_STATS_FD, NULL);
+	return t->made < 0 ? -1 : 0;
+}
+
+static int save_state(struct target *t)
+{
+	t->state.header.nr = KVM_EXITSTATS_MAX_ENTRIES;
+	return get_state(t->vcpu, &t->state);
+}
+
+static int read_a_table(struct target *t)
+{
+	char text[16384];
+
+	t->made = open(t->table, O_RDONLY);
+	return t->made < 0 || read(t->made, text, sizeof(text)) <= 0 ? -1 : 0;
+}
+
+/* Each of its counters is what the state says. */
+static bool has_counters(int vcpu, const struct state *state)
+{
+	int fd = ioctl(vcpu, KVM_GET_STATS_FD, NULL);
+	struct stats stats;
+	u64 exits = 0;
+	int i;
+
+	TEST_ASSERT(fd >= 0, "KVM_GET_STATS_FD: %s", strerror(errno));
+	read_stats_fd(fd, &stats);
+	close(fd);
+	for (i = 0; i < state->header.nr; i++)
+		exits += state->entries[i].exits;
+	return exits && sum_slots(stats.exits_by_reason) == exits;
+}
+
+/* @call with each of its allocations failing in turn. Return how many there were. */
+static u32 fail_each(struct target *t, const char *what, int (*call)(struct target *t))
+{
+	u32 n, nr_errors = 0;
+	bool failed = true;
+	int r, err;
+
+	for (n = 1; failed; n++) {
+		TEST_ASSERT(n < MAX_FAULTS, "%s: more than %d allocations", what, MAX_FAULTS);
+		t->vm = ioctl(t->vcpu->vm->kvm_fd, KVM_CREATE_VM, 0ul);
+		TEST_ASSERT(t->vm >= 0, "KVM_CREATE_VM: %s", strerror(errno));
+		t->made = -1;
+		set_fail_nth(n);
+		r = call(t);
+		err = errno;
+		failed = has_failed();
+		set_fail_nth(0);
+
+		nr_errors += !!r;
+		TEST_ASSERT(!r || (failed && (err == ENOMEM || err == EFAULT)),
+			    "%s, allocation %u %s: %s", what, n, failed ? "failed" : "was none",
+			    strerror(err));
+		TEST_ASSERT(r || call != make_restored_vcpu || has_counters(t->made, &t->state),
+			    "allocation %u failed: not restored, and no error", n);
+		if (t->made >= 0)
+			close(t->made);
+		close(t->vm);
+	}
+	ksft_print_msg("%s: %u allocations failed, %u calls with them\n", what, n - 2, nr_errors);
+	return n - 2;
+}
+
+FIXTURE(fault) {};
+
+FIXTURE_SETUP(fault)
+{
+	fail_nth = open(FAIL_NTH, O_RDWR);
+	TEST_ASSERT(fail_nth >= 0, FAIL_NTH ": %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	close(fail_nth);
+}
+
+/* Each VM takes RCU's grace periods to make and to destroy. */
+TEST_F_TIMEOUT(fault, each_allocation_fails, 900)
+{
+	static const struct {
+		const char *what;
+		int (*call)(struct target *t);
+	} calls[] = {
+		{ "saving", save_state },	/* what is restored */
+		{ "a VM", make_vm },
+		{ "a vCPU", make_vcpu },
+		{ "a vCPU, restored", make_restored_vcpu },
+		{ "statistics", make_stats },
+		{ "a table", read_a_table },
+	};
+	struct stats before, after;
+	u32 nr_faults = 0, i;
+	struct target t = {};
+
+	vm_create_with_one_vcpu(&t.vcpu, guest_main);
+	table_path(t.vcpu->vm, VM_TABLE, t.table, sizeof(t.table));
+	TEST_ASSERT_EQ(run_guest(t.vcpu), UCALL_SYNC);
+	read_stats(t.vcpu, &before);
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		nr_faults += fail_each(&t, calls[i].what, calls[i].call);
+	TEST_ASSERT(nr_faults >= 50, "only %u allocations failed", nr_faults);
+
+	read_stats(t.vcpu, &after);
+	TEST_ASSERT(!memcmp(&before, &after, sizeof(before)), "the counters have changed");
+	TEST_ASSERT_EQ(run_guest(t.vcpu), UCALL_SYNC);
+	assert_stats(t.vcpu);
+	read_stats(t.vcpu, &after);
+	TEST_ASSERT(after.exits >= before.exits + NR_EXITS, "%lu exits, after %lu",
+		    after.exits, before.exits);
+	kvm_vm_free(t.vcpu->vm);
+}
+
+int main(int argc, char *argv[])
+{
+	int status;
+
+	require_exitstats();
+	require_debugfs();
+	__TEST_REQUIRE(let_all_fail(), "no faults are injected: not root, or no FAULT_INJECTION");
+	status = test_harness_run(argc, argv);
+	put_settings_back();
+	return status;
+}
