@@ -4,6 +4,9 @@
 # have anything to report; and that they report what is there to be reported. The guest
 # is QEMU's smallest one: Linux takes minutes there.
 
+# What there is to be had without one slowing the other down
+SAN_KERNELS := kasan lockdep-faults kcsan
+
 san-named = [ "$(SAN)" ] || { echo "SAN= is missing: one or, joined by -, more of $(SANS)" >&2; exit 1; }
 san-has = $(filter $(1),$(subst -, ,$(SAN)))
 
@@ -15,7 +18,7 @@ SAN_PROGS = $(HOST_PROGS) $(if $(call san-has,faults),$(filter %_fault_test,$(SE
 SAN_CPUS = $(if $(call san-has,kcsan),2,1)
 san-leaks = $(if $(call san-has,faults),$(call plan, leaks),:)
 
-#: make test-san SAN=kasan-lockdep   selftests and a guest in a kernel with sanitizers
+#: make test-san SAN=kasan|...        selftests and a guest in a kernel with sanitizers
 .PHONY: test-san
 test-san: BOOT_FLAGS += -t 3000
 test-san: LAB_CPUS = $(SAN_CPUS)
