@@ -31,12 +31,12 @@ $(B)/base.list: $(B)/kernel.done $(B)/init
 	@{ $(call base-list, $(LINUX)/virt $(LINUX)/arch/x86/kvm); } > $@.new
 	@mv $@.new $@
 
-$(B)/base.cpio.zst: $(B)/base.list $(B)/kernel.done
-	@$(LINUX)/usr/gen_init_cpio $< | zstd -q -f -T0 -3 -o $@.new
+$(B)/base.cpio: $(B)/base.list $(B)/kernel.done
+	@$(LINUX)/usr/gen_init_cpio $< > $@.new
 	@mv $@.new $@
 
 .PHONY: lab
-lab: $(B)/base.cpio.zst $(B)/boot
+lab: $(B)/base.cpio $(B)/boot
 
 # $(call lab-run,NAME): boot what is in $(B)/run/NAME, made by lab-new:
 # plan and guest.plan (see init.c), files and guest.files (lines of gen_init_cpio).

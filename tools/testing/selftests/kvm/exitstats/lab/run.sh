@@ -41,7 +41,7 @@ copy()
 {
 	ln "$1" "$2" 2> /dev/null || cp "$1" "$2"
 }
-copy "${LAB_BASE:-$b/base.cpio.zst}" iso/base.cpio.zst
+copy "${LAB_BASE:-$b/base.cpio}" iso/base.cpio
 copy "${LAB_KERNEL:-$b/linux/arch/x86/boot/bzImage}" iso/bzImage
 cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 iso/
 # Bochs with two CPUs hangs in HLT.
