@@ -19,13 +19,14 @@ user-compile := $(user-make) EXITSTATS_LOCKED=$(BUILD) BUILD=$(BUILD) \
 small-disk = mkdir -p disk && mount -t tmpfs -o size=$(1) tmpfs disk && trap 'umount -l disk' EXIT
 
 FAULT_CASES := tarball killed locked cache-damaged \
-	$(if $(filter 0,$(shell id -u)),cache-readonly no-disk)
+	$(if $(filter 0,$(shell id -u)),cache-readonly no-disk no-room)
 tarball := a truncated tarball is refused, the whole one then taken
 killed := a make tree that is killed with SIGKILL, $(words $(FAULT_KILLS)) times, then completed
 locked := a second make says that it waits for the first, and then goes on
 cache-readonly := a compiler cache that cannot be written to is said and not used
 cache-damaged := a compiler cache with truncated files does no harm
 no-disk := a disk too small for a kernel is refused
+no-room := a disk that is too full for a run of the lab is refused
 
 .PHONY: $(FAULT_CASES:%=fault-%)
 fault-tarball:
@@ -60,9 +61,15 @@ fault-no-disk:
 	@$(call small-disk,100m); \
 	! $(user-make) BUILD=$(FAULTS)/disk KERNEL=$(KERNEL) tree 2> log && grep 'a kernel build needs' log
 
+# What is built is there by symbolic links.
+fault-no-room:
+	@$(call small-disk,100m); ln -s $(filter-out %/run,$(wildcard $(B)/*)) disk; \
+	! $(user-make) BUILD=$(BUILD) B=$(FAULTS)/disk KERNEL=$(KERNEL) EXITSTATS_LOCKED=$(BUILD) \
+		host RUN=$(B)/init 2> log && grep 'a run of the lab needs' log && ! ls -d disk/run/*
+
 #: make test-lab-faults              a small disk, a killed make and the like: does the lab say so and recover?
 .PHONY: test-lab-faults
-test-lab-faults: $(B)/tree.done
+test-lab-faults: lab
 	@rm -rf $(FAULTS); mkdir -p $(FAULTS)/linux; cd $(FAULTS); \
 	cp -r $(B)/pristine/. $(LINUX)/Makefile linux; tar -cJf whole.tar.xz linux/Makefile linux; \
 	echo 'int x;' > x.c; gcc -c x.c -o whole.o; \

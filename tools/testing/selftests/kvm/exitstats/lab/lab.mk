@@ -26,8 +26,12 @@ base-list = for d in dev proc sys tmp modules boot; do echo "dir /$$d 755 0 0"; 
 	{ echo $(QEMU); ldd $(QEMU) | grep -o '/[^ ]*'; \
 	  printf '/usr/share/qemu/%s\n' $(FIRMWARE); } | $(LAB)/with-dirs.sh
 
+# What its images take, three times over
+room = $(LAB)/room.sh $(B) 400 "a run of the lab"
+
 # Each in place at once: what was killed half-way must not pass for the whole.
 $(B)/base.list: $(B)/kernel.done $(B)/init
+	@$(room)
 	@{ $(call base-list, $(LINUX)/virt $(LINUX)/arch/x86/kvm); } > $@.new
 	@mv $@.new $@
 
@@ -47,7 +51,7 @@ LAB_CPUS := 1
 lab-run = LAB_CPUS=$(LAB_CPUS) LAB_SVM=$(LAB_SVM) LAB_EMULATOR=$(LAB_EMULATOR) \
 	LAB_KERNEL=$(LAB_KERNEL) LAB_BASE=$(LAB_BASE) \
 	$(LAB)/run.sh $(B) $(B)/run/$(strip $(1)) $(BOOT_FLAGS)
-lab-new = rm -rf $(B)/run/$(strip $(1)) && mkdir -p $(B)/run/$(strip $(1)) && \
+lab-new = $(room) && rm -rf $(B)/run/$(strip $(1)) && mkdir -p $(B)/run/$(strip $(1)) && \
 	cd $(B)/run/$(strip $(1)) && : > files && : > guest.files && : > plan && : > guest.plan
 
 # Bochs or KVM: what would be chosen elsewhere

@@ -50,8 +50,7 @@ unpack()
 
 if [ ! -d "$dir/linux" ]; then
 	mkdir -p "$dir"
-	free=$(df -Pk "$dir" | awk 'END { print int($4 / 1024) }')
-	[ "$free" -ge 4000 ] || die "$dir: $free MB free, a kernel build needs 4000"
+	"$lab/room.sh" "$dir" 4000 "a kernel build"
 	rm -rf "$dir/linux.new" "$dir/pristine"
 	if [ "$source" ]; then
 		unpack "$source" "$dir/linux"
