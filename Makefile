@@ -128,10 +128,8 @@ test-tool: packages
 
 # make test-all's parts run side by side, since an emulator keeps one core busy.
 # What shares a build directory is in one part; that of a kernel starts with make test.
-PARTS := $(KNOWN) $(SAN_KERNELS)
+PARTS := $(KNOWN)
 $(foreach k,$(KNOWN),$(eval part-$(k) := test KERNEL=$(k)))
-$(foreach s,$(SAN_KERNELS),$(eval part-$(s) := test-san SAN=$(s)))
-part-6.1 += test-load
 part-6.12 += test-tool test-modules test-kvm test-lab-faults test-clang
 # 7.2 is what would go upstream.
 part-7.2 += check test-series

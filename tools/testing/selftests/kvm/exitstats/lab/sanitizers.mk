@@ -4,9 +4,6 @@
 # have anything to report; and that they report what is there to be reported. The guest
 # is QEMU's smallest one: Linux takes minutes there.
 
-# What there is to be had without one slowing the other down
-SAN_KERNELS := kasan lockdep-faults kcsan
-
 san-named = [ "$(SAN)" ] || { echo "SAN= is missing: one or, joined by -, more of $(SANS)" >&2; exit 1; }
 san-has = $(filter $(1),$(subst -, ,$(SAN)))
 
