@@ -130,7 +130,7 @@ test-tool: packages
 # What shares a build directory is in one part; that of a kernel starts with make test.
 PARTS := $(KNOWN)
 $(foreach k,$(KNOWN),$(eval part-$(k) := test KERNEL=$(k)))
-part-6.12 += test-tool test-modules test-kvm test-lab-faults test-clang
+part-6.12 += test-tool test-modules test-kvm test-lab-faults test-clang test-load
 # 7.2 is what would go upstream.
 part-7.2 += check test-series
 
