@@ -4,8 +4,8 @@
 # killed, a VM without exitstats against unpatched modules, unloading, and an AMD host.
 
 LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test
-$(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(EXITSTATS)/exitstats_read.h \
-		$(EXITSTATS)/exitstats_memory.h | packages
+$(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(LAB)/tap.h \
+		$(EXITSTATS)/exitstats_read.h $(EXITSTATS)/exitstats_memory.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $< -ljansson
 

@@ -9,6 +9,7 @@
  * The guest must not end by itself.
  */
 #define _GNU_SOURCE
+#define TAP_NAME "kill"
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -21,25 +22,16 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "tap.h"
 
 #define TABLES		"/sys/kernel/debug/kvm/*/exitstats"
 #define EXITS_A_ROUND	2000	/* more, before each kill */
 #define SECONDS		300	/* that anything may take, of the lab's time */
 
-static int nr_tests;
-static int nr_failed;
-
 static void die(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static void test(bool ok, const char *what)
-{
-	printf("%sok %d kill: %s\n", ok ? "" : "not ", ++nr_tests, what);
-	fflush(stdout);
-	nr_failed += !ok;
 }
 
 /* The VM's table, if there is a VM; the caller frees it. */

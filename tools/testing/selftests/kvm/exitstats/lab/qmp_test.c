@@ -13,6 +13,7 @@
  * each reason that did not occur in that time.
  */
 #define _GNU_SOURCE
+#define TAP_NAME "qmp"
 #include <errno.h>
 #include <glob.h>
 #include <signal.h>
@@ -33,6 +34,7 @@
 
 #include "guest.h"
 #include "stream.h"
+#include "tap.h"
 #include "../exitstats_read.h"
 
 #define NR_REASONS	86
@@ -52,8 +54,6 @@ struct figures {
 };
 
 static pid_t guest;
-static int nr_tests;
-static int nr_failed;
 static bool verbose;
 static bool reversed;	/* QEMU 7.2 has the last bucket of a histogram first */
 
@@ -69,13 +69,6 @@ static void die(const char *fmt, ...)
 	if (guest > 0)
 		kill(guest, SIGTERM);
 	exit(1);
-}
-
-static void test(bool ok, const char *what)
-{
-	printf("%sok %d qmp: %s\n", ok ? "" : "not ", ++nr_tests, what);
-	fflush(stdout);
-	nr_failed += !ok;
 }
 
 /* In the guest. The last line of a round tells the host that it has all. */

@@ -8,6 +8,7 @@
  * It ends with the modules loaded.
  */
 #define _GNU_SOURCE
+#define TAP_NAME "unload"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -22,6 +23,7 @@
 #include <linux/kvm.h>
 #include <linux/kvm_exitstats.h>
 
+#include "tap.h"
 #include "../exitstats_memory.h"
 
 /*
@@ -33,20 +35,11 @@
 
 static const char *dir = "/modules/";
 static int nr_rounds = 20;
-static int nr_tests;
-static int nr_failed;
 
 static void die(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static void test(bool ok, const char *what)
-{
-	printf("%sok %d unload: %s\n", ok ? "" : "not ", ++nr_tests, what);
-	fflush(stdout);
-	nr_failed += !ok;
 }
 
 static void load(const char *name, const char *params)
