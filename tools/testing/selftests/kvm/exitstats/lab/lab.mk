@@ -51,8 +51,9 @@ LAB_CPUS := 1
 lab-run = LAB_CPUS=$(LAB_CPUS) LAB_SVM=$(LAB_SVM) LAB_EMULATOR=$(LAB_EMULATOR) \
 	LAB_KERNEL=$(LAB_KERNEL) LAB_BASE=$(LAB_BASE) \
 	$(LAB)/run.sh $(B) $(B)/run/$(strip $(1)) $(BOOT_FLAGS)
-lab-new = $(room) && rm -rf $(B)/run/$(strip $(1)) && mkdir -p $(B)/run/$(strip $(1)) && \
-	cd $(B)/run/$(strip $(1)) && : > files && : > guest.files && : > plan && : > guest.plan
+lab-new = { $(room) && rm -rf $(B)/run/$(strip $(1)) && mkdir -p $(B)/run/$(strip $(1)) && \
+	cd $(B)/run/$(strip $(1)) && : > files && : > guest.files && : > plan && : > guest.plan; } \
+	|| exit 1
 
 # Bochs or KVM: what would be chosen elsewhere
 .PHONY: test-emulator
