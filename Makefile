@@ -35,6 +35,11 @@ $(COMMANDS):
 	flock -n 9 || { echo "  waiting for the make that runs in $(BUILD)" >&2; flock 9; }; \
 	exec $(MAKE) $@
 else
+# What is asked for shares $(B): one after the other, but for test-all's parts.
+ifeq ($(filter part-%,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+
 include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
 include $(EXITSTATS)/bench/bench.mk

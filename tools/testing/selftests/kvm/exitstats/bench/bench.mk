@@ -17,7 +17,7 @@ naive_PATCH := $(BENCH)/naive.patch
 $(B)/variants/%.done: $(BENCH)/variant.sh $(naive_PATCH) $(B)/kernel.done
 	@$(BENCH)/variant.sh $(B) $* $($*_PATCH)
 	@$(LAB)/progress.sh "building KVM's modules: $*" $(B)/variants/$*.log \
-		$(MAKE) -C $(B)/variants/$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules $($*_FLAGS) \
+		$(OTHER_MAKE) -C $(B)/variants/$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules $($*_FLAGS) \
 		KCFLAGS=-fmacro-prefix-map=$(B)/variants/$*/=
 	@touch $@
 

@@ -46,7 +46,7 @@ check-kernel = [ -s $(B)/variants/checked.log ] && \
 CHECK_selftests := gcc -Wextra: the selftest and the guest tool
 CHECK_CFLAGS := -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 check-selftests = rm -rf $(CHECK)/selftests; mkdir $(CHECK)/selftests; \
-	$(MAKE) -C $(SELFTEST_DIR) OUTPUT=$(CHECK)/selftests CC="ccache gcc" -j$(JOBS) \
+	$(OTHER_MAKE) -C $(SELFTEST_DIR) OUTPUT=$(CHECK)/selftests CC="ccache gcc" -j$(JOBS) \
 		EXTRA_CFLAGS="$(CHECK_CFLAGS)" \
 		$(patsubst $(SELFTEST_DIR)/%,$(CHECK)/selftests/%,$(SELFTEST_PROGS) $(TOOL_PROGS)) \
 		> $(CHECK)/selftests/log 2>&1 || { tail $(CHECK)/selftests/log; false; } && \
@@ -64,7 +64,7 @@ check-cocci = rm -rf $(CHECK)/cocci; mkdir -p $(CHECK)/cocci/new; cd $(LINUX) &&
 	cp $(filter %.c %.h,$(filter-out $(EXITSTATS)/shim/%,$(SELFTESTS))) new/tools && \
 	echo 'int canary(void) { unsigned int a = 1; return a < 0; }' > new/canary.c && \
 	rm -f $$(grep -rl script:ocaml scripts/coccinelle) && \
-	{ $(MAKE) coccicheck MODE=report M=$$PWD/new J=$(JOBS) > log 2>&1 || \
+	{ $(OTHER_MAKE) coccicheck MODE=report M=$$PWD/new J=$(JOBS) > log 2>&1 || \
 		{ tail log; false; }; } && \
 	grep -E '^[^ ]+\.[ch]:[0-9]+:' log | tee found | grep canary.c > canary && \
 	! grep -vE '/(canary\.c|tools/[^/ ]+ (.* )?opportunity for (str_|min\())' found
@@ -77,7 +77,7 @@ CHECK_html := make htmldocs: exitstats.rst
 check-html = cd $(LINUX) && rm -rf Documentation/exitstats Documentation/output && \
 	mkdir Documentation/exitstats && \
 	cp Documentation/virt/kvm/exitstats.rst Documentation/exitstats/index.rst && \
-	$(MAKE) htmldocs SPHINXDIRS=exitstats YNL_INDEX= > $(CHECK)/sphinx.log 2>&1; status=$$?; \
+	$(OTHER_MAKE) htmldocs SPHINXDIRS=exitstats YNL_INDEX= > $(CHECK)/sphinx.log 2>&1; status=$$?; \
 	rm -rf Documentation/exitstats; [ -s Documentation/output/exitstats/index.html ] && \
 	[ $$status = 0 ] && ! grep -E 'exitstats/index.rst' $(CHECK)/sphinx.log
 

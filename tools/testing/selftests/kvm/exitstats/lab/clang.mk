@@ -3,7 +3,7 @@
 # KVM's objects, built by clang with all the warnings of W=1; for gcc see check.mk.
 
 CLANG := $(B)-clang
-CLANG_MAKE := $(MAKE) -C $(CLANG)/linux HOSTCC="ccache gcc" CC="ccache clang" W=1
+CLANG_MAKE := $(OTHER_MAKE) -C $(CLANG)/linux HOSTCC="ccache gcc" CC="ccache clang" W=1
 CLANG_FILES := (arch/x86/kvm|virt/kvm|arch/x86/include/asm/kvm|include/(uapi/)?linux/kvm)
 
 # In a tree of its own, for the configuration is clang's. All objects are made each time,

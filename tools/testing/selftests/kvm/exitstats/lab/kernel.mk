@@ -44,7 +44,9 @@ endif
 export KBUILD_BUILD_TIMESTAMP := 2026-01-01
 export KBUILD_BUILD_USER := exitstats
 export KBUILD_BUILD_HOST := lab
-KMAKE := $(MAKE) -C $(LINUX) CC="ccache gcc" HOSTCC="ccache gcc"
+# A make that has nothing of this one: with our job server it would warn of its own -j.
+OTHER_MAKE := env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory
+KMAKE := $(OTHER_MAKE) -C $(LINUX) CC="ccache gcc" HOSTCC="ccache gcc"
 
 # Bring what is missing, or say what to bring.
 .PHONY: packages
@@ -103,6 +105,6 @@ $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
 	@# 6.1 does not know which headers a test includes.
 	@rm -f $(SELFTEST_PROGS) $(TOOL_PROGS)
 	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log sh -c \
-		'$(KMAKE) -j$(JOBS) headers && $(MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) \
+		'$(KMAKE) -j$(JOBS) headers && $(OTHER_MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) \
 		$(SELFTEST_PROGS) $(TOOL_PROGS) $(KVM_PROGS) $(SVM_PROGS)'
 	@touch $@

@@ -16,9 +16,9 @@ KVM_SILENCE = 90
 
 $(B)/kvm-tests.list: $(B)/selftests.done
 	@$(LAB)/progress.sh "building KVM's own selftests" $(B)/kvm-tests.log env LDFLAGS=-static \
-		$(MAKE) -k -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS)
+		$(OTHER_MAKE) -k -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS)
 	@printf '%s\n' 'include Makefile' 'list: ; @printf "%s\n" $$(TEST_GEN_PROGS)' | \
-		$(MAKE) -s -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -f - list | \
+		$(OTHER_MAKE) -s -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -f - list | \
 		grep -v /exitstats/ > $@
 
 # $(call kvm-pass,NAME,PARAMETER): what is in todo, in one machine; what came of it

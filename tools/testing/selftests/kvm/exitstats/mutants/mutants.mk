@@ -26,7 +26,7 @@ $(B)/mutants/%/kvm_intel.ko: $(EXITSTATS)/mutants/%.patch $(BENCH)/variant.sh $(
 	@mkdir -p $(@D)
 	@$(BENCH)/variant.sh $(B) mutant-$* $<
 	@$(LAB)/progress.sh "building the mutant $*" $(@D)/log \
-		$(MAKE) -C $(B)/variants/mutant-$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules
+		$(OTHER_MAKE) -C $(B)/variants/mutant-$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules
 	@cd $(B)/variants/mutant-$*/arch/x86/kvm && cp kvm.ko $(@D)/kvm.ko && \
 		cp kvm-intel.ko $(@D)/kvm_intel.ko && rm -rf $(B)/variants/mutant-$*
 
