@@ -5,7 +5,7 @@
 # fails, or does not run, has found something too.
 
 CHECK := $(B)/check
-CHECK_SCRIPTS := $(shell find $(EXITSTATS) -name '*.sh') $(ROOT)/.ci/run
+CHECK_SCRIPTS := $(shell find $(EXITSTATS) -name '*.sh') $(ROOT)/debian/test.sh $(ROOT)/.ci/run
 CHECK_SOURCES := $(NEW_FILES) $(shell find $(EXITSTATS) -name '*.[ch]')
 CHECKS := mails sources kernel selftests cocci kernel-doc html maintainers scripts manual
 

@@ -28,12 +28,6 @@
 #define EXITS_A_ROUND	2000	/* more, before each kill */
 #define SECONDS		300	/* that anything may take, of the lab's time */
 
-static void die(const char *what)
-{
-	printf("Bail out! %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 /* The VM's table, if there is a VM; the caller frees it. */
 static char *find_table(void)
 {
@@ -77,7 +71,7 @@ static int module_users(void)
 	int users = -1;
 
 	if (!file || fscanf(file, "%d", &users) != 1)
-		die("kvm_intel's refcnt");
+		die("kvm_intel's refcnt: %m");
 	fclose(file);
 	return users;
 }
@@ -88,7 +82,7 @@ static pid_t qemu_of(const char *path)
 	int pid;
 
 	if (sscanf(path, "/sys/kernel/debug/kvm/%d-", &pid) != 1)
-		die(path);
+		die("%s: %m", path);
 	return pid;
 }
 
@@ -109,7 +103,7 @@ static bool kill_one(char *const options[], unsigned long long exits)
 
 	close(null);
 	if (init < 0)
-		die("fork");
+		die("fork: %m");
 	if (!wait_for_exits(exits))
 		die("the guest has not exited enough");
 	path = find_table();
@@ -122,7 +116,7 @@ static bool kill_one(char *const options[], unsigned long long exits)
 	       total_exits(), qemu_of(path));
 
 	if (kill(qemu_of(path), SIGKILL) || waitpid(init, &status, 0) != init)
-		die("killing QEMU");
+		die("killing QEMU: %m");
 	ok &= check(WIFEXITED(status) && WEXITSTATUS(status) == GUEST_DIED, "the guest died");
 	ok &= check(pread(table, &byte, 1, 0) == -1 && errno == EIO, "the open table is of no VM");
 	ok &= check(access(path, F_OK) && errno == ENOENT, "the table is gone");

@@ -35,9 +35,11 @@ $(B)/base.list: $(B)/kernel.done $(B)/init
 	@{ $(call base-list, $(LINUX)/virt $(LINUX)/arch/x86/kvm); } > $@.new
 	@mv $@.new $@
 
+# $(call base-cpio,LIST): the target, of what is in LIST
+base-cpio = $(LINUX)/usr/gen_init_cpio $(1) > $@.new && mv $@.new $@
+
 $(B)/base.cpio: $(B)/base.list $(B)/kernel.done
-	@$(LINUX)/usr/gen_init_cpio $< > $@.new
-	@mv $@.new $@
+	@$(call base-cpio, $<)
 
 .PHONY: lab
 lab: $(B)/base.cpio $(B)/boot

@@ -14,10 +14,8 @@
  */
 #define _GNU_SOURCE
 #define TAP_NAME "qmp"
-#include <errno.h>
 #include <glob.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -57,18 +55,11 @@ static pid_t guest;
 static bool verbose;
 static bool reversed;	/* QEMU 7.2 has the last bucket of a histogram first */
 
-static void die(const char *fmt, ...)
+/* Also where the test cannot go on */
+static void end_guest(void)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	printf("Bail out! ");
-	vprintf(fmt, ap);
-	printf("\n");
-	va_end(ap);
 	if (guest > 0)
 		kill(guest, SIGTERM);
-	exit(1);
 }
 
 /* In the guest. The last line of a round tells the host that it has all. */
@@ -156,7 +147,7 @@ static int qmp_socket(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		die("%s: %s", QMP_SOCKET, strerror(errno));
+		die("%s: %m", QMP_SOCKET);
 	return fd;
 }
 
@@ -189,7 +180,7 @@ static json_t *qmp(int fd, const char *command)
 	if (verbose)
 		printf("# %s\n", json);
 	if (write(fd, json, strlen(json)) < 0)
-		die("QMP: %s", strerror(errno));
+		die("QMP: %m");
 	message = qmp_read(fd);
 	result = json_incref(json_object_get(message, "return"));
 	if (!result)
@@ -359,10 +350,11 @@ int main(int argc, char **argv)
 	if (argv[1])
 		options[0] = argv[1];
 	if (pipe(out))
-		die("pipe: %s", strerror(errno));
+		die("pipe: %m");
+	atexit(end_guest);
 	guest = start_guest(options, out[1]);
 	if (guest < 0)
-		die("fork: %s", strerror(errno));
+		die("fork: %m");
 	close(out[1]);
 	from = fdopen(out[0], "r");
 	guest_round(from, &read);
@@ -408,5 +400,6 @@ int main(int argc, char **argv)
 	test(figures_same(&after, &table), "debugfs has what query-stats says");
 	json_decref(qmp(fd, "{'execute': 'quit'}"));
 	waitpid(guest, NULL, 0);
+	guest = 0;
 	return nr_failed > 0;
 }

@@ -36,12 +36,6 @@
 static const char *dir = "/modules/";
 static int nr_rounds = 20;
 
-static void die(const char *what)
-{
-	printf("Bail out! %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
 static void load(const char *name, const char *params)
 {
 	char path[128];
@@ -50,7 +44,7 @@ static void load(const char *name, const char *params)
 	snprintf(path, sizeof(path), "%s%s.ko", dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || (syscall(SYS_finit_module, fd, params, 0) && errno != EEXIST))
-		die(path);
+		die("%s: %m", path);
 	close(fd);
 }
 
@@ -77,7 +71,7 @@ static int open_table(struct vm *vm, const char *vcpu)
 		 vm->fd, vcpu);
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
-		die(path);
+		die("%s: %m", path);
 	return fd;
 }
 
@@ -95,7 +89,7 @@ static void restore(int vcpu)
 	};
 
 	if (ioctl(vcpu, KVM_SET_DEVICE_ATTR, &attr) && errno != ENXIO)
-		die("KVM_SET_DEVICE_ATTR");
+		die("KVM_SET_DEVICE_ATTR: %m");
 }
 
 /* A VM whose vCPU has run: HLT, at its reset vector. */
@@ -114,20 +108,20 @@ static struct vm create_vm(void)
 
 	vm.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm.kvm < 0)
-		die("/dev/kvm");
+		die("/dev/kvm: %m");
 	vm.fd = ioctl(vm.kvm, KVM_CREATE_VM, 0);
 	if (vm.fd < 0 || ioctl(vm.fd, KVM_SET_TSS_ADDR, 0xfffbd000) ||
 	    ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION, &region))
-		die("KVM_CREATE_VM");
+		die("KVM_CREATE_VM: %m");
 	vm.vcpu = ioctl(vm.fd, KVM_CREATE_VCPU, 0);
 	if (vm.vcpu < 0)
-		die("KVM_CREATE_VCPU");
+		die("KVM_CREATE_VCPU: %m");
 	restore(vm.vcpu);
 	if (ioctl(vm.vcpu, KVM_RUN, 0))
-		die("KVM_RUN");
+		die("KVM_RUN: %m");
 	vm.stats = ioctl(vm.vcpu, KVM_GET_STATS_FD, 0);
 	if (vm.stats < 0)
-		die("KVM_GET_STATS_FD");
+		die("KVM_GET_STATS_FD: %m");
 	vm.table = open_table(&vm, "");
 	vm.vcpu_table = open_table(&vm, "vcpu0/");
 	return vm;

@@ -58,7 +58,7 @@ $(MODULES_DIR)/image.done:
 $(MODULES_DIR)/base.cpio: $(MODULES_DIR)/done $(MODULES_DIR)/image.done \
 		$(B)/kernel.done $(B)/init
 	@{ $(call base-list, $(@D)/image/stock/irqbypass.ko $(MODULES_OUT)); } > $(@D)/base.list
-	@$(LINUX)/usr/gen_init_cpio $(@D)/base.list > $@
+	@$(call base-cpio, $(@D)/base.list)
 
 #: make test-modules [KVER=]         Debian's own kernel with these modules: the selftests
 .PHONY: test-modules test-stock
