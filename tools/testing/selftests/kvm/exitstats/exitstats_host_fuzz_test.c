@@ -626,14 +626,17 @@ static void run_together(u32 seed)
 	ksft_print_msg("%u threads, %lu calls, %lu VMs\n", NR_THREADS, nr_calls, nr_vms);
 }
 
+/* Whatever the end, of a case or of the program: what is run next wants it on. */
+static void turn_on(void)
+{
+	set_parameter(true);
+}
+
 FIXTURE(host_fuzz) {};
 
 FIXTURE_SETUP(host_fuzz) {}
 
-FIXTURE_TEARDOWN(host_fuzz)
-{
-	set_parameter(true);
-}
+FIXTURE_TEARDOWN(host_fuzz) {}
 
 TEST_F_TIMEOUT(host_fuzz, alone, FUZZ_TIMEOUT)
 {
@@ -651,6 +654,7 @@ int main(int argc, char *argv[])
 	require_exitstats();
 	require_debugfs();
 	__TEST_REQUIRE(!access(PARAMETER, W_OK), "cannot write " PARAMETER ": not root");
+	atexit(turn_on);
 	/* Which threads would otherwise fill at once */
 	kvm_get_supported_cpuid();
 	return test_harness_run(argc, argv);
