@@ -45,7 +45,7 @@ test-kvm: lab $(B)/kvm-tests.list $(B)/variants/unpatched.done
 			p=$$(sed -n 's/.*\] try .* run //p' log | tail -n 1); \
 			[ "$$p" ] || exit 1; \
 			echo "  $$p hangs the emulated machine: going on without it" >&2; \
-			echo "$$p" >> hung; sed -i "1,\\,^$$p\$$,d" todo; \
+			echo "$$p" >> hung; sed -i "0,\\,^$$p\$$,d" todo; \
 		done; \
 		sed 's,.*/,/run/kvm/,' $(B)/kvm-tests.list | grep -vxFf hung > todo; \
 		$(call kvm-pass, patched); \
