@@ -5,12 +5,14 @@
 #ifndef LAB_GUEST_H
 #define LAB_GUEST_H
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /*
  * Start init's guest, with @options of that command, its messages (stream.h) going to
  * @out. Return init's pid, which ends after QEMU: with the guest's exit status, or with
- * GUEST_DIED; or -1.
+ * GUEST_DIED; or -1. It does not outlive the test.
  */
 static inline pid_t start_guest(char *const options[], int out)
 {
@@ -22,6 +24,7 @@ static inline pid_t start_guest(char *const options[], int out)
 		return pid;
 	for (i = 0; options[i] && i < 13; i++)
 		argv[2 + i] = options[i];
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(out, 1);
 	execv(argv[0], argv);
 	_exit(127);

@@ -42,6 +42,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -221,13 +222,17 @@ static int load_kvm(char **params)
 	return 0;
 }
 
-/* Start argv in the process group @group, 0 for one of its own, with nothing to read. */
+/*
+ * Start argv in the process group @group, 0 for one of its own, with nothing to read.
+ * It does not outlive us, who may be a test's guest and be killed.
+ */
 static pid_t start(char **argv, int out, int err, pid_t group)
 {
 	pid_t pid = fork();
 
 	if (pid)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
 	dup2(out, 1);
 	dup2(err, 2);

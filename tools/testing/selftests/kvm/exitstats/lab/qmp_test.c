@@ -15,7 +15,6 @@
 #define _GNU_SOURCE
 #define TAP_NAME "qmp"
 #include <glob.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,16 +50,8 @@ struct figures {
 	bool complete;		/* per vCPU, the histogram's sum is KVM's exits */
 };
 
-static pid_t guest;
 static bool verbose;
 static bool reversed;	/* QEMU 7.2 has the last bucket of a histogram first */
-
-/* Also where the test cannot go on */
-static void end_guest(void)
-{
-	if (guest > 0)
-		kill(guest, SIGTERM);
-}
 
 /* In the guest. The last line of a round tells the host that it has all. */
 static void print_figures(void)
@@ -338,6 +329,7 @@ int main(int argc, char **argv)
 	struct figures before, read, after, table;
 	int fd, out[2];
 	json_t *json;
+	pid_t guest;
 	FILE *from;
 
 	if (argc > 1 && !strcmp(argv[1], "guest"))
@@ -351,7 +343,6 @@ int main(int argc, char **argv)
 		options[0] = argv[1];
 	if (pipe(out))
 		die("pipe: %m");
-	atexit(end_guest);
 	guest = start_guest(options, out[1]);
 	if (guest < 0)
 		die("fork: %m");
@@ -400,6 +391,5 @@ int main(int argc, char **argv)
 	test(figures_same(&after, &table), "debugfs has what query-stats says");
 	json_decref(qmp(fd, "{'execute': 'quit'}"));
 	waitpid(guest, NULL, 0);
-	guest = 0;
 	return nr_failed > 0;
 }
