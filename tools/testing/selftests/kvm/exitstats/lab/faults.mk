@@ -15,7 +15,7 @@ whole-tree = diff -r whole $$(tail -n 1 tree) >&2
 user-compile := $(user-make) EXITSTATS_LOCKED=$(BUILD) BUILD=$(BUILD) \
 	--eval 'compile: ; @cd $(FAULTS) && rm -f x.o && ccache gcc -c x.c' compile
 # A small disk, gone when the recipe is; mounting is for root.
-small-disk = mkdir -p disk && mount -t tmpfs -o size=$(1) tmpfs disk && trap 'umount -l disk' EXIT
+small-disk = mkdir -p disk && mount -t tmpfs -o size=$(1) tmpfs disk || exit 1; trap 'umount -l disk' EXIT
 
 FAULT_CASES := tarball killed locked cache-damaged \
 	$(if $(filter 0,$(shell id -u)),cache-readonly no-disk no-room)
