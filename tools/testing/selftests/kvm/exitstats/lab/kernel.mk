@@ -31,7 +31,7 @@ B := $(BUILD)/$(NAME)
 LINUX := $(B)/linux
 
 NEW_FILES := $(shell find $(ROOT)/arch $(ROOT)/include -type f)
-SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch] $(EXITSTATS)/shim/*/*.h) $(EXITSTATS)/exitstats.mk
+SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch] $(EXITSTATS)/shim/*/*.h $(EXITSTATS)/shim/*/*/*.h) $(EXITSTATS)/exitstats.mk
 PATCHES := $(wildcard $(ROOT)/patches/*.* $(ROOT)/patches/*/*.patch)
 
 export CCACHE_DIR ?= $(HOME)/.cache/ccache
