@@ -29,6 +29,9 @@ ifneq ($(EXITSTATS_LOCKED),$(BUILD))
 # One make at a time in build/: each command runs again under a lock.
 export EXITSTATS_LOCKED = $(BUILD)
 COMMANDS := $(filter-out help clean,$(MAKECMDGOALS))
+ifneq ($(findstring n,$(if $(COMMANDS),$(filter-out --%,$(firstword $(MAKEFLAGS))))),)
+$(error make -n: a recipe here is a script that runs makes of its own; make help says what it is for)
+endif
 .PHONY: $(COMMANDS)
 $(COMMANDS):
 	@mkdir -p $(BUILD); exec 9> $(BUILD)/lock; \
