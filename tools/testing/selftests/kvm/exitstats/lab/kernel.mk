@@ -83,9 +83,11 @@ $(B)/config.done: $(CONFIGS) $(B)/tree.done
 		{ echo "$(notdir $(CONFIGS)): this kernel does not take" $$lost >&2; exit 1; }
 	@touch $@
 
+# KCSAN for KVM alone: a whole kernel of it boots in four minutes, on two emulated CPUs.
+BZIMAGE_FLAGS := $(if $(filter kcsan,$(subst -, ,$(SAN))),CFLAGS_KCSAN=)
 $(B)/kernel.done: $(B)/config.done
-	@$(LAB)/progress.sh "building Linux $(NAME)" $(B)/kernel.log \
-		$(KMAKE) -j$(JOBS) bzImage modules
+	@$(LAB)/progress.sh "building Linux $(NAME)" $(B)/kernel.log sh -c \
+		'$(KMAKE) -j$(JOBS) bzImage $(BZIMAGE_FLAGS) && $(KMAKE) -j$(JOBS) modules'
 	@touch $@
 
 include $(EXITSTATS)/exitstats.mk

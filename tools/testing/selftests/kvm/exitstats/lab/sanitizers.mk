@@ -17,7 +17,7 @@ san-leaks = $(if $(call san-has,faults),$(call plan, leaks),:)
 
 #: make test-san SAN=kasan|...        selftests and a guest in a kernel with sanitizers
 .PHONY: test-san
-test-san: BOOT_FLAGS += -t 3000
+test-san: BOOT_FLAGS += -t 5400
 test-san: LAB_CPUS = $(SAN_CPUS)
 # That memory was not to be had, these say with a trace.
 test-san mutants-san: console-lines += $(if $(call san-has,faults), \
