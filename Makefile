@@ -135,12 +135,18 @@ test-tool: packages
 	$(call tap, bash -n $(EXITSTATS)/exitstats.bash-completion, the completion); } $(sum)
 
 # make test-all's parts run side by side, since an emulator keeps one core busy.
-# What shares a build directory is in one part; that of a kernel starts with make test.
-PARTS := $(KNOWN)
-$(foreach k,$(KNOWN),$(eval part-$(k) := test KERNEL=$(k)))
+# What shares a build directory is in one part; that of a kernel starts with make test,
+# but where that has just been run: TESTED. SAN_PARTS are kernels with sanitizers. Both
+# are for the command line.
+TESTED :=
+SAN_PARTS := kasan lockdep-faults kcsan
+PARTS := $(KNOWN) $(SAN_PARTS)
+$(foreach k,$(KNOWN),$(eval part-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test)))
 part-6.12 += test-tool test-modules test-kvm test-lab-faults test-clang test-load
 # 7.2 is what would go upstream.
 part-7.2 += check test-series
+$(foreach s,$(SAN_PARTS),$(eval part-$(s) := test-san SAN=$(s)))
+PARTS := $(foreach p,$(PARTS),$(if $(filter-out KERNEL=%,$(part-$(p))),$(p)))
 
 .PHONY: $(PARTS:%=part-%)
 $(PARTS:%=part-%): part-%:
