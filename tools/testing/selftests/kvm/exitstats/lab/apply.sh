@@ -79,13 +79,18 @@ else
 	rm -f "$journal/done"
 	(cd "$journal/old" && find . -type f -printf '%P\n') |
 		$copy -c --files-from=- --temp-dir="$journal/tmp" "$journal/old" "$tree"
-	# What was added goes with what was built from it.
+	# What was added goes with what was built from it, and with its directories, of
+	# which some may have been made when apply was interrupted, and some not.
 	cd "$tree"
 	while read -r file; do
 		[ ! -e "$journal/old/$file" ] || continue
 		o=${file%.*}
 		rm -f "$file" "$o" "$o.o" "$o.d" "${o%/*}/.${o##*/}".*
-		rmdir -p "${file%/*}" 2> /dev/null || true
+		dir=./${file%/*}
+		until [ -d "$dir" ]; do
+			dir=${dir%/*}
+		done
+		rmdir -p "$dir" 2> /dev/null || true
 	done < "$journal/names"
 	sync -f "$tree"
 	mv -T "$journal" "$journal.tmp"

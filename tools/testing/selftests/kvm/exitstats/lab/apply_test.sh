@@ -38,7 +38,7 @@ print()
 
 same()
 {
-	print now && cmp -s "$dir/$1" "$dir/now"
+	print now && diff "$dir/$1" "$dir/now" >&2
 }
 
 # As make tree has it: all that is there, and nothing of the series missing
@@ -118,7 +118,7 @@ now()
 }
 
 mkdir -p "$dir"
-echo 1..14
+echo 1..15
 new_tree
 print pristine
 start=$(now)
@@ -158,6 +158,12 @@ refuses apply 'arch/x86/kvm/x86.c: Hunk #' "a hunk that does not fit is refused,
 new_tree
 cp "$b/linux/arch/x86/kvm/exitstats.h" "$tree/arch/x86/kvm"
 refuses apply 'not from make apply' "a series from elsewhere is refused"
+
+new_tree
+series apply
+rm -r "$tree/.exitstats/done" "$tree/tools/testing/selftests/kvm/exitstats/shim/uapi/linux"
+series unapply && same pristine
+ok "interrupted between two new directories, one in the other, then unapply"
 
 killed apply apply applied
 killed apply unapply pristine
