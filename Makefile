@@ -141,7 +141,7 @@ test-tool: packages
 TESTED :=
 SAN_PARTS := kasan lockdep-faults kcsan
 PARTS := $(KNOWN) $(SAN_PARTS)
-$(foreach k,$(KNOWN),$(eval part-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test)))
+$(foreach k,$(KNOWN),$(eval part-$(k) := KERNEL=$(k)$(if $(filter $(k),$(TESTED)),, test)))
 part-6.12 += test-tool test-modules test-kvm test-lab-faults test-clang test-load
 # 7.2 is what would go upstream.
 part-7.2 += check test-series
