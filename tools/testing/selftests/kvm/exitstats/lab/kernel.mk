@@ -84,7 +84,7 @@ $(B)/config.done: $(CONFIGS) $(B)/tree.done
 	@touch $@
 
 # KCSAN for KVM alone: a whole kernel of it boots in four minutes, on two emulated CPUs.
-BZIMAGE_FLAGS := $(if $(filter kcsan,$(subst -, ,$(SAN))),CFLAGS_KCSAN=)
+BZIMAGE_FLAGS = $(if $(call san-has,kcsan),CFLAGS_KCSAN=)
 $(B)/kernel.done: $(B)/config.done
 	@$(LAB)/progress.sh "building Linux $(NAME)" $(B)/kernel.log sh -c \
 		'$(KMAKE) -j$(JOBS) bzImage $(BZIMAGE_FLAGS) && $(KMAKE) -j$(JOBS) modules'
