@@ -6,7 +6,7 @@
  */
 #include <pthread.h>
 
-#include "exitstats_model.h"
+#include "exitstats_model_host.h"
 
 #define NR_CASES	8
 #define NR_STEPS	600	/* of each vCPU */

@@ -12,7 +12,7 @@
 
 #include "exitstats_debugfs.h"
 #include "exitstats_memory.h"
-#include "exitstats_model.h"
+#include "exitstats_model_host.h"
 
 #define NR_GROUPS	3
 #define NR_VCPUS	2

@@ -8,7 +8,7 @@
  */
 #include <pthread.h>
 
-#include "exitstats_model.h"
+#include "exitstats_model_host.h"
 
 #define NR_VCPUS	4
 #define NR_EXITS	2000

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The host's part of the model that exitstats_model_guest.h explains: make a VM whose
+ * guest exits at random, run it, and compare what KVM counted with what the model knows.
+ */
+#ifndef SELFTEST_KVM_EXITSTATS_MODEL_HOST_H
+#define SELFTEST_KVM_EXITSTATS_MODEL_HOST_H
+
+#include "exitstats_hist.h"
+#include "exitstats_model_guest.h"
+#include "exitstats_state.h"
+
+struct model_vm {
+	struct kvm_vm *vm;
+	struct model *model;
+	struct kvm_vcpu *vcpus[MODEL_VCPUS];
+	struct stats base[MODEL_VCPUS];	/* before the vCPUs start */
+	u64 restored[MODEL_VCPUS];	/* exits that are not this VM's own */
+	struct rnd rnd;
+};
+
+/* Reasons that the guest has no hand in, or not alone. */
+static inline void model_init_exact(struct model *model)
+{
+	static const u8 others[] = {
+		EXIT_REASON_EXCEPTION_NMI, EXIT_REASON_EXTERNAL_INTERRUPT,
+		EXIT_REASON_INTERRUPT_WINDOW, EXIT_REASON_NMI_WINDOW, EXIT_REASON_INVALID_STATE,
+		EXIT_REASON_PAUSE_INSTRUCTION, EXIT_REASON_TPR_BELOW_THRESHOLD,
+		EXIT_REASON_EOI_INDUCED, EXIT_REASON_EPT_VIOLATION, EXIT_REASON_EPT_MISCONFIG,
+		EXIT_REASON_PREEMPTION_TIMER, EXIT_REASON_WBINVD, EXIT_REASON_APIC_WRITE,
+		EXIT_REASON_PML_FULL,
+	};
+	int i;
+
+	memset(model->exact, true, sizeof(model->exact));
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		model->exact[others[i]] = false;
+	model->exact[EXIT_REASON_DR_ACCESS] = model->debugged;
+	model->exact[EXIT_REASON_MSR_WRITE] = !get_kvm_intel_param_bool("enable_apicv");
+}
+
+/* Counters as of a guest that came from elsewhere: both halves of them in use. */
+static inline void model_restore(struct model_vm *m, int i)
+{
+	u32 nr = rnd_below(&m->rnd, KVM_EXITSTATS_MAX_ENTRIES + 1);
+	struct state state = {};
+
+	while (nr--)
+		add_entry(&state, rnd_below(&m->rnd, NR_SLOTS + 8),
+			  rnd_u64(&m->rnd) >> (20 + rnd_below(&m->rnd, 40)) | 1,
+			  rnd_u64(&m->rnd) >> (16 + rnd_below(&m->rnd, 40)) | 1);
+	must_set(m->vcpus[i], &state);
+	read_stats(m->vcpus[i], &m->base[i]);
+	m->restored[i] = sum_slots(m->base[i].exits_by_reason);
+}
+
+/* Make a VM that is about to go through @steps, the same for the same @seed. */
+static inline void model_create(struct model_vm *m, u32 nr_vcpus, bool on, u32 seed, u32 steps,
+				u32 burst)
+{
+	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE };
+	struct model *model;
+	bool restore;
+	int i, slot;
+
+	*m = (struct model_vm) { .vm = vm_create(nr_vcpus), .rnd = rnd_seed(seed, ~0u) };
+	m->model = addr_gva2hva(m->vm, (unsigned long)&guest_model);
+	model = m->model;
+	vm_enable_cap(m->vm, KVM_CAP_X86_EXITSTATS, on);
+	vm_userspace_mem_region_add(m->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, MODEL_PAGES, 0);
+	virt_map(m->vm, TEST_MEMORY, TEST_MEMORY, MODEL_PAGES);
+	virt_map(m->vm, TEST_MMIO, TEST_MMIO, 1);
+
+	model->on = on;
+	model->nr_vcpus = nr_vcpus;
+	model->ept = get_kvm_intel_param_bool("ept");
+	model->xsave = kvm_cpu_has(X86_FEATURE_XSAVE);
+	model->debugged = rnd_below(&m->rnd, 2);
+	model_init_exact(model);
+	restore = rnd_below(&m->rnd, 2);
+
+	for (i = 0; i < nr_vcpus; i++) {
+		m->vcpus[i] = vm_vcpu_add(m->vm, i, guest_model_main);
+		vcpu_args_set(m->vcpus[i], 4, i, seed, steps, burst);
+		if (model->debugged)
+			vcpu_guest_debug_set(m->vcpus[i], &debug);
+		if (on && restore)
+			model_restore(m, i);
+	}
+	vm_install_exception_handler(m->vm, TEST_VECTOR, guest_irq_handler);
+	vm_install_exception_handler(m->vm, UD_VECTOR, guest_skip_ud2);
+
+	for (i = 0; i < nr_vcpus; i++) {
+		TEST_ASSERT_EQ(run_guest(m->vcpus[i]), UCALL_SYNC);
+		read_stats(m->vcpus[i], &m->base[i]);
+		for (slot = 0; slot < NR_REASONS; slot++)
+			model->base[slot] += m->base[i].exits_by_reason[slot];
+		model->base_total += sum_slots(m->base[i].exits_by_reason);
+	}
+}
+
+/* What KVM counted for a vCPU is what the model knows, and what KVM's own counter does. */
+static inline void model_check(struct model_vm *m, int i, const struct stats *stats)
+{
+	const u64 *begun = m->model->vcpus[i].begun;
+	u64 expected, sum = sum_slots(stats->exits_by_reason);
+	int r;
+
+	for (r = 0; r < NR_REASONS; r++) {
+		expected = m->base[i].exits_by_reason[r] + begun[r];
+		TEST_ASSERT(m->model->exact[r] ? stats->exits_by_reason[r] == expected :
+			    stats->exits_by_reason[r] >= expected,
+			    "vCPU %d, reason %d: %lu exits, the model has %lu", i, r,
+			    stats->exits_by_reason[r], expected);
+	}
+	TEST_ASSERT(sum == m->restored[i] + stats->exits,
+		    "vCPU %d: %lu exits by reason, of which %lu restored, %lu in all", i, sum,
+		    m->restored[i], stats->exits);
+}
+
+/*
+ * Run a vCPU to its end, in a thread that runs no other meanwhile, and ask all who
+ * know: the model, KVM's own counter and, with @hist, tracing. Return its exits.
+ */
+static inline u64 model_run(struct model_vm *m, int i, bool hist)
+{
+	u64 before[NR_SLOTS], hits[NR_SLOTS], exits[NR_SLOTS];
+	struct stats stats;
+	int slot;
+
+	if (hist)
+		hist_read(before);
+	TEST_ASSERT_EQ(run_guest(m->vcpus[i]), UCALL_DONE);
+	if (!m->model->on) {
+		assert_nothing_counted(m->vcpus[i]);
+		return 0;
+	}
+
+	read_stats(m->vcpus[i], &stats);
+	model_check(m, i, &stats);
+	if (hist) {
+		hist_read(hits);
+		for (slot = 0; slot < NR_SLOTS; slot++) {
+			hits[slot] -= before[slot];
+			exits[slot] = stats.exits_by_reason[slot] -
+				      m->base[i].exits_by_reason[slot];
+		}
+		assert_hist(exits, hits);
+	}
+	return stats.exits;
+}
+
+#endif /* SELFTEST_KVM_EXITSTATS_MODEL_HOST_H */
