@@ -4,8 +4,8 @@
  *
  *	core_bench			CSV: way, threads, median, minimum, rounds
  *
- * The accounting is arch/x86/kvm/exitstats.h itself, by means of shim.h. A thread
- * is a vCPU that does nothing but exit, and has a core to itself; the figures are
+ * The accounting is arch/x86/kvm/exitstats.h itself, on the selftests' shim of
+ * a kernel. A thread is a vCPU that does nothing but exit, and has a core to itself; the figures are
  * TSC cycles for one exit. Each way includes the RDTSC that KVM executes after
  * every exit anyway: "kvm" is that alone, and what a way adds is the difference.
  *
@@ -18,6 +18,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <linux/kvm_host.h>
 
 #include "exitstats.h"
 

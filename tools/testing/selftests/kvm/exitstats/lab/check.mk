@@ -20,14 +20,14 @@ check-mails = cd $(LINUX) && $(checkpatch) $(OUT)/series/$(NAME)/000[1-9]*
 
 # Where a rule of the kernel's cannot be kept: a signal handler's flag is volatile in
 # standard C; the kernel's macros for attributes are not to be had in userspace; two
-# names are libFuzzer's and C11's own; and shim.h has the kernel's types and macros to
-# define, arguments unused or not.
+# names are libFuzzer's and C11's own; and the shim has the kernel's macros to define,
+# arguments unused or not.
 CHECK_IGNORE_boot.c := VOLATILE
 CHECK_IGNORE_stream.h := PREFER_DEFINED_ATTRIBUTE_MACRO
 CHECK_IGNORE_fuzz_snapshot.c := CAMELCASE
 CHECK_IGNORE_core_bench.c := CAMELCASE
 CHECK_IGNORE_exit_bench.c := CAMELCASE
-CHECK_IGNORE_shim.h := CAMELCASE,NEW_TYPEDEFS,MACRO_ARG_REUSE,MACRO_ARG_UNUSED
+CHECK_IGNORE_kvm_host.h := CAMELCASE,MACRO_ARG_REUSE,MACRO_ARG_UNUSED
 check-ignore = $(CHECK_IGNORE_$(notdir $(1)))
 CHECK_sources := checkpatch.pl --strict: our sources
 check-sources = status=0; cd $(LINUX); \
