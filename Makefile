@@ -16,12 +16,13 @@ EXITSTATS := $(ROOT)/tools/testing/selftests/kvm/exitstats
 # makefiles have its directory by that name.
 LAB_EMULATOR := $(if $(filter command,$(origin LAB)),$(LAB))
 override LAB := $(EXITSTATS)/lab
+TOOL := $(EXITSTATS)/tool
 SHELL := /bin/bash -o pipefail
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 .PHONY: help
 help:
-	@sed -n 's/^#: //p' $(ROOT)/Makefile $(EXITSTATS)/*/*.mk $(ROOT)/debian/*.mk
+	@sed -n 's/^#: //p' $(ROOT)/Makefile $(ROOT)/patches/*.mk $(EXITSTATS)/*/*.mk $(ROOT)/debian/*.mk
 
 .DELETE_ON_ERROR:
 
@@ -47,9 +48,9 @@ include $(LAB)/kernel.mk
 include $(LAB)/lab.mk
 include $(EXITSTATS)/bench/bench.mk
 include $(LAB)/host.mk
-include $(LAB)/series.mk
-include $(LAB)/apply.mk
-include $(LAB)/check.mk
+include $(ROOT)/patches/series.mk
+include $(ROOT)/patches/apply.mk
+include $(ROOT)/patches/check.mk
 include $(LAB)/load.mk
 include $(LAB)/fuzz.mk
 include $(LAB)/kvm.mk
@@ -57,7 +58,7 @@ include $(LAB)/sanitizers.mk
 include $(LAB)/faults.mk
 include $(LAB)/clang.mk
 include $(EXITSTATS)/mutants/mutants.mk
-include $(EXITSTATS)/modules/modules.mk
+include $(ROOT)/debian/modules.mk
 include $(ROOT)/debian/deb.mk
 
 #: make run                          boot a guest with ept=1 and ept=0, print both side by side
@@ -126,13 +127,13 @@ test-tool: packages
 	@{ echo 1..4; d=$(B)/run/tool; rm -rf $$d; mkdir -p $$d/corpus; cd $$d; \
 	$(call tap, promtool check metrics < $(B)/run/test/exitstats.prom >&2, promtool takes OpenMetrics); \
 	clang -g -O1 -fsanitize=fuzzer$(comma)address$(comma)undefined -I$(ROOT)/include/uapi \
-		-o fuzz $(EXITSTATS)/fuzz_snapshot.c; \
+		-o fuzz $(TOOL)/fuzz_snapshot.c; \
 	printf '%s\n' 'exitstats snapshot 1' start 'reason 10 5 500' 'other 0 0' 'check 0' \
 		> corpus/start; \
 	$(call tap, ./fuzz -seed=1 -runs=$(FUZZ_RUNS) -max_len=8192 corpus > fuzz.log 2>&1 || \
 		{ tail -n 20 fuzz.log >&2; false; }, $(FUZZ_RUNS) damaged snapshots); \
-	$(call tap, rst2man --strict $(EXITSTATS)/exitstats.1.rst exitstats.1, the manual page); \
-	$(call tap, bash -n $(EXITSTATS)/exitstats.bash-completion, the completion); } $(sum)
+	$(call tap, rst2man --strict $(TOOL)/exitstats.1.rst exitstats.1, the manual page); \
+	$(call tap, bash -n $(TOOL)/exitstats.bash-completion, the completion); } $(sum)
 
 # make test-all's parts run side by side, since an emulator keeps one core busy.
 # What shares a build directory is in one part; that of a kernel starts with make test,
@@ -150,7 +151,7 @@ PARTS := $(foreach p,$(PARTS),$(if $(filter-out KERNEL=%,$(part-$(p))),$(p)))
 
 .PHONY: $(PARTS:%=part-%)
 $(PARTS:%=part-%): part-%:
-	@$(LAB)/progress.sh "make $($@)" $(BUILD)/all/$* $(MAKE) -k $($@) |& cat >&2 || \
+	@$(ROOT)/scripts/progress.sh "make $($@)" $(BUILD)/all/$* $(MAKE) -k $($@) |& cat >&2 || \
 		echo "not ok - make $($@)" >> $(BUILD)/all/$*
 
 #: make test-all                     make test for each kernel under patches/, and all other tests
@@ -187,7 +188,7 @@ static:
 	@! readelf -l "$(RUN)" | grep -q INTERP || \
 		{ echo "$(RUN): needs shared libraries: link it statically (cc -static)" >&2; exit 1; }
 
-$(B)/exitstats: $(EXITSTATS)/exitstats.c $(EXITSTATS)/exitstats_read.h $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
+$(B)/exitstats: $(TOOL)/exitstats.c $(TOOL)/exitstats_read.h $(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<
 

@@ -9,7 +9,7 @@ DEB_PACKAGES := build-essential debhelper dh-dkms python3-docutils lintian
 deb-build = rm -rf $(1) && mkdir -p $(1)/kvm-exitstats && cd $(ROOT) && \
 	cp -r --parents arch include patches debian $(EXITSTATS:$(ROOT)/%=%) $(1)/kvm-exitstats && \
 	cd $(1)/kvm-exitstats && sed -i '1s/)/$(2))/' debian/changelog && \
-	$(LAB)/progress.sh "building the packages" $(1)/build.log dpkg-buildpackage -b -us -uc
+	$(ROOT)/scripts/progress.sh "building the packages" $(1)/build.log dpkg-buildpackage -b -us -uc
 
 #: make deb                          Debian packages of modules (DKMS) and guest tool, in out/deb
 .PHONY: deb
@@ -33,12 +33,12 @@ test-deb: apt-lists deb
 	@rm -rf $(CHROOT); \
 	archives=$$(apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
 		--format 'deb $$(SITE) $$(RELEASE) $$(COMPONENT)'); set -- $$archives; \
-	$(LAB)/progress.sh "making a Debian system" $(BUILD)/debootstrap.log \
+	$(ROOT)/scripts/progress.sh "making a Debian system" $(BUILD)/debootstrap.log \
 		debootstrap --variant=minbase $$3 $(CHROOT) $$2 && \
 	echo "$$archives" > $(CHROOT)/etc/apt/sources.list
 	@mkdir -p $(CHROOT)/debs/1 $(CHROOT)/debs/2; cp $(OUT)/deb/*.deb $(CHROOT)/debs/1; \
 	cp $(BUILD)/deb-next/*.deb $(CHROOT)/debs/2; \
-	cp $(ROOT)/debian/test.sh $(MODULES)/kver.sh $(CHROOT)/debs
+	cp $(ROOT)/debian/test.sh $(ROOT)/debian/kver.sh $(CHROOT)/debs
 	@unshare --mount --pid --fork sh -c 'mount -t proc proc $(CHROOT)/proc && \
 		exec chroot $(CHROOT) /debs/test.sh $(KERNEL) $(FLAVOUR)' $(sum) || \
 		{ echo "see $(CHROOT)/debs/log" >&2; exit 1; }

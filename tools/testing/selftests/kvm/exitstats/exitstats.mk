@@ -17,7 +17,7 @@ TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
 %/exitstats/exitstats_bound_test: private CFLAGS += -Iexitstats/shim
 
 # The guest tool and what goes with it, which need nothing of the framework
-EXITSTATS_TOOLS := exitstats/exitstats exitstats/example_critical exitstats/exitstats_tool_test
+EXITSTATS_TOOLS := $(addprefix exitstats/tool/, exitstats example_critical exitstats_tool_test)
 
 ifneq ($(filter x86%,$(ARCH)),)
 TEST_GEN_FILES += $(EXITSTATS_TOOLS)
@@ -26,11 +26,14 @@ endif
 # Static, for the lab has no shared libraries.
 $(addprefix %/,$(EXITSTATS_TESTS) $(EXITSTATS_TOOLS)): LDFLAGS += -static
 
-EXITSTATS_CC = $(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $< -o $@
-%/exitstats/exitstats: exitstats/exitstats.c exitstats/exitstats_read.h
+define EXITSTATS_CC
+@mkdir -p $(@D)
+$(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $< -o $@
+endef
+%/exitstats/tool/exitstats: exitstats/tool/exitstats.c exitstats/tool/exitstats_read.h
 	$(EXITSTATS_CC)
-%/exitstats/example_critical: exitstats/example_critical.c exitstats/exitstats_read.h
+%/exitstats/tool/example_critical: exitstats/tool/example_critical.c exitstats/tool/exitstats_read.h
 	$(EXITSTATS_CC)
-%/exitstats/exitstats_tool_test: exitstats/exitstats_tool_test.c exitstats/exitstats.c \
-		exitstats/exitstats_read.h
+%/exitstats/tool/exitstats_tool_test: exitstats/tool/exitstats_tool_test.c \
+		exitstats/tool/exitstats.c exitstats/tool/exitstats_read.h
 	$(EXITSTATS_CC)

@@ -16,7 +16,7 @@ naive_PATCH := $(BENCH)/naive.patch
 # The names of the files, as in WARN(), must not differ between them.
 $(B)/variants/%.done: $(BENCH)/variant.sh $(naive_PATCH) $(B)/kernel.done
 	@$(BENCH)/variant.sh $(B) $* $($*_PATCH)
-	@$(LAB)/progress.sh "building KVM's modules: $*" $(B)/variants/$*.log \
+	@$(ROOT)/scripts/progress.sh "building KVM's modules: $*" $(B)/variants/$*.log \
 		$(OTHER_MAKE) -C $(B)/variants/$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules $($*_FLAGS) \
 		KCFLAGS=-fmacro-prefix-map=$(B)/variants/$*/=
 	@touch $@
@@ -118,7 +118,7 @@ $(HOTPATH) &: $(BENCH)/hotpath.c $(B)/kernel.done
 	@sed 's/array_index_nospec(\(.*\), [A-Z_]*)/\1/' $(LINUX)/arch/x86/kvm/exitstats_cpuid.c \
 		> $(@D)/unmasked.c
 	@printf 'obj-m := hotpath.o unmasked.o\nccflags-y := -I $$(srctree)/arch/x86/kvm\n' > $(@D)/Kbuild
-	@$(LAB)/progress.sh "building the hot path's inlines" $(@D)/log \
+	@$(ROOT)/scripts/progress.sh "building the hot path's inlines" $(@D)/log \
 		$(KMAKE) M=$(@D) hotpath.o unmasked.o
 
 # TAP, for make test

@@ -12,10 +12,10 @@ CLANG_FILES := (arch/x86/kvm|virt/kvm|arch/x86/include/asm/kvm|include/(uapi/)?l
 .PHONY: test-clang
 test-clang: PACKAGES += clang
 test-clang: $(B)/config.done
-	@$(LAB)/tree.sh $(KERNEL) $(CLANG) > /dev/null
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(CLANG) > /dev/null
 	@$(CLANG_MAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(B)/config
 	@find $(CLANG)/linux/arch/x86/kvm $(CLANG)/linux/virt/kvm -name '*.o' -delete
-	@$(LAB)/progress.sh "building KVM with clang" $(CLANG)/log sh -c \
+	@$(ROOT)/scripts/progress.sh "building KVM with clang" $(CLANG)/log sh -c \
 		'$(CLANG_MAKE) -j$(JOBS) prepare && $(CLANG_MAKE) -j$(JOBS) arch/x86/kvm/ virt/kvm/'
 	@{ echo 1..1; \
 	$(call tap, ! grep -E '^(\./)?$(CLANG_FILES).*warning:' $(CLANG)/log >&2, \

@@ -5,7 +5,7 @@
 
 LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test
 $(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(LAB)/tap.h \
-		$(EXITSTATS)/exitstats_read.h $(EXITSTATS)/exitstats_memory.h \
+		$(TOOL)/exitstats_read.h $(EXITSTATS)/exitstats_memory.h \
 		$(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $< -ljansson

@@ -31,8 +31,8 @@ B := $(BUILD)/$(NAME)
 LINUX := $(B)/linux
 
 NEW_FILES := $(shell find $(ROOT)/arch $(ROOT)/include -type f)
-SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch] $(EXITSTATS)/shim/*/*.h $(EXITSTATS)/shim/*/*/*.h) $(EXITSTATS)/exitstats.mk
-PATCHES := $(wildcard $(ROOT)/patches/*.* $(ROOT)/patches/*/*.patch)
+SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch] $(TOOL)/*.[ch] $(EXITSTATS)/shim/*/*.h $(EXITSTATS)/shim/*/*/*.h) $(EXITSTATS)/exitstats.mk
+PATCHES := $(wildcard $(addprefix $(ROOT)/patches/, *.patch *.txt */*.patch))
 
 export CCACHE_DIR ?= $(HOME)/.cache/ccache
 ifndef CCACHE_DISABLE
@@ -61,15 +61,15 @@ packages:
 		exit 1; \
 	fi; \
 	mkdir -p $(BUILD); \
-	DEBIAN_FRONTEND=noninteractive $(LAB)/progress.sh "installing$$missing" $(BUILD)/apt.log \
+	DEBIAN_FRONTEND=noninteractive $(ROOT)/scripts/progress.sh "installing$$missing" $(BUILD)/apt.log \
 		flock $(BUILD)/apt.lock sh -c "apt-get update && apt-get install -y --no-install-recommends $$missing"
 
 .PHONY: tree
 tree: packages
-	@$(LAB)/tree.sh $(KERNEL) $(B) $(STEPS)
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS)
 
-$(B)/tree.done: $(NEW_FILES) $(PATCHES) $(LAB)/tree.sh $(LAB)/stage.sh | packages
-	@$(LAB)/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
+$(B)/tree.done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/tree.sh $(ROOT)/patches/stage.sh | packages
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
 	@touch $@
 
 # Every line of kernel.config and of the sanitizer's must have made it into .config, but
@@ -86,7 +86,7 @@ $(B)/config.done: $(CONFIGS) $(B)/tree.done
 # KCSAN for KVM alone: a whole kernel of it boots in four minutes, on two emulated CPUs.
 BZIMAGE_FLAGS = $(if $(call san-has,kcsan),CFLAGS_KCSAN=)
 $(B)/kernel.done: $(B)/config.done
-	@$(LAB)/progress.sh "building Linux $(NAME)" $(B)/kernel.log sh -c \
+	@$(ROOT)/scripts/progress.sh "building Linux $(NAME)" $(B)/kernel.log sh -c \
 		'$(KMAKE) -j$(JOBS) bzImage $(BZIMAGE_FLAGS) && $(KMAKE) -j$(JOBS) modules'
 	@touch $@
 
@@ -103,10 +103,10 @@ HOST_PROGS := $(filter-out %_absent_test %_fault_test,$(SELFTEST_PROGS)) $(KVM_P
 SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
-	@$(LAB)/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
 	@# 6.1 does not know which headers a test includes.
 	@rm -f $(SELFTEST_PROGS) $(TOOL_PROGS)
-	@$(LAB)/progress.sh "building the selftests" $(B)/selftests.log sh -c \
+	@$(ROOT)/scripts/progress.sh "building the selftests" $(B)/selftests.log sh -c \
 		'$(KMAKE) -j$(JOBS) headers && $(OTHER_MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) \
 		$(SELFTEST_PROGS) $(TOOL_PROGS) $(KVM_PROGS) $(SVM_PROGS)'
 	@touch $@

@@ -15,7 +15,7 @@ KVM_LIMIT = 5
 KVM_SILENCE = 90
 
 $(B)/kvm-tests.list: $(B)/selftests.done
-	@$(LAB)/progress.sh "building KVM's own selftests" $(B)/kvm-tests.log env LDFLAGS=-static \
+	@$(ROOT)/scripts/progress.sh "building KVM's own selftests" $(B)/kvm-tests.log env LDFLAGS=-static \
 		$(OTHER_MAKE) -k -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS)
 	@printf '%s\n' 'include Makefile' 'list: ; @printf "%s\n" $$(TEST_GEN_PROGS)' | \
 		$(OTHER_MAKE) -s -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -f - list | \
@@ -25,7 +25,7 @@ $(B)/kvm-tests.list: $(B)/selftests.done
 # goes to NAME. Fails if the machine hung.
 kvm-pass = { $(call plan, kvm ept=$$ept $(2)); $(call plan, file tried); \
 	while read -r p; do $(call plan, try $(KVM_LIMIT) run $$p); done < todo; } > plan; \
-	rm -f tried; $(LAB)/progress.sh "running KVM's own selftests, ept=$$ept, $(strip $(1))" \
+	rm -f tried; $(ROOT)/scripts/progress.sh "running KVM's own selftests, ept=$$ept, $(strip $(1))" \
 		log env $(call lab-run, kvm); status=$$?; \
 	cat tried >> ept$$ept.$(strip $(1)); [ $$status = 0 ]
 

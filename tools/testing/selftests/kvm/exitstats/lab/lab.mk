@@ -27,7 +27,7 @@ base-list = for d in dev proc sys tmp modules boot; do echo "dir /$$d 755 0 0"; 
 	  printf '/usr/share/qemu/%s\n' $(FIRMWARE); } | $(LAB)/with-dirs.sh
 
 # What its images take, three times over
-room = $(LAB)/room.sh $(B) 400 "a run of the lab"
+room = $(ROOT)/scripts/room.sh $(B) 400 "a run of the lab"
 
 # Each in place at once: what was killed half-way must not pass for the whole.
 $(B)/base.list: $(B)/kernel.done $(B)/init

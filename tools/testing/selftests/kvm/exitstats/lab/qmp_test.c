@@ -32,7 +32,7 @@
 #include "guest.h"
 #include "stream.h"
 #include "tap.h"
-#include "../exitstats_read.h"
+#include "../tool/exitstats_read.h"
 
 #define NR_REASONS	86
 #define NR_SLOTS	(NR_REASONS + 1)

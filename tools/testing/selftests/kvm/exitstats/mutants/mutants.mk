@@ -25,7 +25,7 @@ MUTANTS_LAB := $(filter-out $(MUTANTS_BOUND),$(MUTANTS))
 $(B)/mutants/%/kvm_intel.ko: $(EXITSTATS)/mutants/%.patch $(BENCH)/variant.sh $(B)/kernel.done
 	@mkdir -p $(@D)
 	@$(BENCH)/variant.sh $(B) mutant-$* $<
-	@$(LAB)/progress.sh "building the mutant $*" $(@D)/log \
+	@$(ROOT)/scripts/progress.sh "building the mutant $*" $(@D)/log \
 		$(OTHER_MAKE) -C $(B)/variants/mutant-$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules
 	@cd $(B)/variants/mutant-$*/arch/x86/kvm && cp kvm.ko $(@D)/kvm.ko && \
 		cp kvm-intel.ko $(@D)/kvm_intel.ko && rm -rf $(B)/variants/mutant-$*

@@ -6,7 +6,7 @@
 .PHONY: series
 series: PACKAGES += git
 series: $(B)/tree.done
-	@$(LAB)/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
+	@$(ROOT)/patches/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
 	@printf '%s\n' $(OUT)/series/$(NAME)/*
 
 # One tree for all steps, which tree.sh takes from one to the next, so that make
@@ -24,7 +24,7 @@ same-tree = git -C $(AM) checkout -q $(1) && \
 .PHONY: test-series test-step run-step
 test-series: PACKAGES += git
 test-series: $(B)/tree.done
-	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) > /dev/null
 	@$(MAKE) -C $(ROOT) series > /dev/null
 	@# gcc warns when it compiles: let it compile in each run what the series is about.
 	@! [ -d $(STEPS_B)/linux ] || \
@@ -53,7 +53,7 @@ test-step:
 	$(call tap, $(MAKE) -C $(ROOT) $(B)/config.done >&2 && \
 		($(call same-tree,$(step-commit))) >&2, \
 		$(STEP): the tree is what git am makes of it); \
-	$(call tap, $(LAB)/progress.sh "building Linux $(KERNEL)$(comma) $(STEP)" \
+	$(call tap, $(ROOT)/scripts/progress.sh "building Linux $(KERNEL)$(comma) $(STEP)" \
 			$(B)/kernel.log sh -c '$(step-build)' && \
 		touch $(B)/kernel.done && ! grep -i warning: $(B)/kernel.log >&2, \
 		$(STEP): builds without a warning$(comma) KVM with W=1); \

@@ -10,7 +10,7 @@ set -u
 b=$1
 dir=$2
 kills=$3
-lab=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 tree=$dir/linux
 nr=0
 failed=0
@@ -25,7 +25,7 @@ new_tree()
 
 series()
 {
-	"$lab/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says"
+	"$here/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says"
 }
 
 # Names, kinds, modes, owners and contents of all but the series' journal, and git's
@@ -86,7 +86,7 @@ killed()
 	for i in $(seq "$kills"); do
 		new_tree
 		[ "$1" = apply ] || series apply
-		setsid "$lab/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says" &
+		setsid "$here/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says" &
 		pid=$!
 		within=$time
 		if [ $((i % 3)) != 0 ]; then

@@ -5,7 +5,7 @@
 # fails, or does not run, has found something too.
 
 CHECK := $(B)/check
-CHECK_SCRIPTS := $(shell find $(EXITSTATS) -name '*.sh') $(ROOT)/debian/test.sh $(ROOT)/.ci/run
+CHECK_SCRIPTS := $(shell find $(ROOT)/patches $(ROOT)/scripts $(ROOT)/debian $(EXITSTATS) -name '*.sh') $(ROOT)/.ci/run
 CHECK_SOURCES := $(NEW_FILES) $(shell find $(EXITSTATS) -name '*.[ch]')
 CHECKS := mails sources kernel selftests cocci kernel-doc html maintainers scripts manual
 
@@ -99,7 +99,7 @@ CHECK_scripts := shellcheck: our scripts
 check-scripts = shellcheck -S warning -e SC2046 $(CHECK_SCRIPTS)
 
 CHECK_manual := rst2man, groff: the guest tool's page
-check-manual = rst2man --strict $(EXITSTATS)/exitstats.1.rst $(CHECK)/exitstats.1 && \
+check-manual = rst2man --strict $(TOOL)/exitstats.1.rst $(CHECK)/exitstats.1 && \
 	{ groff -Kutf8 -man -ww -Tutf8 -Z $(CHECK)/exitstats.1 > $(CHECK)/exitstats.out; } 2>&1 | \
 		{ ! grep .; } && [ -s $(CHECK)/exitstats.out ]
 

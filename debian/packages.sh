@@ -6,8 +6,7 @@
 # all is there; what cannot be, or has another version already, is an error.
 set -eu
 
-root=$(cd "$(dirname "$0")" && pwd)
-root=${root%/tools/*}
+root=$(cd "$(dirname "$0")/.." && pwd)
 kver=$1
 
 die()

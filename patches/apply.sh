@@ -13,8 +13,8 @@
 # may yet be under way. (NFS does not lock directories.)
 set -eu
 
-lab=$(cd "$(dirname "$0")" && pwd)
-root=${lab%/tools/*}
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
 what=$1
 tree=$(cd "$2" && pwd)
 work=$3
@@ -52,14 +52,14 @@ $edited"
 elif [ "$what" = unapply ]; then
 	die "no series that make apply has put there"
 else
-	version=$("$lab/version.sh" "$tree")
+	version=$("$here/version.sh" "$tree")
 	[ -d "$root/patches/${version:-none}" ] ||
 		die "is ${version:-no kernel tree}; there are patches for" \
 			$(cd "$root/patches" && ls -d */ | tr -d /)
 	[ ! -e "$tree/arch/x86/kvm/exitstats.h" ] ||
 		die "has the series already, not from make apply"
 	rm -rf "$work"
-	"$lab/stage.sh" "$version" "$tree" "$work" || die "left as it was"
+	"$here/stage.sh" "$version" "$tree" "$work" || die "left as it was"
 
 	mkdir -p "$journal.tmp/old" "$journal.tmp/tmp"
 	cp -a "$work" "$journal.tmp/new"

@@ -9,8 +9,8 @@
 # must. DIR/pristine keeps the original of each file that a patch ever touched.
 set -eu
 
-lab=$(cd "$(dirname "$0")" && pwd)
-root=${lab%/tools/*}
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
 kernel=$1
 dir=$2
 shift 2
@@ -27,7 +27,7 @@ if [ -d "$root/patches/$kernel" ]; then
 	version=$kernel
 elif [ -e "$kernel" ]; then
 	source=$kernel
-	version=$("$lab/version.sh" "$kernel")
+	version=$("$here/version.sh" "$kernel")
 else
 	die "KERNEL=$kernel: neither a kernel tree or tarball nor a known version:" $versions
 fi
@@ -50,7 +50,7 @@ unpack()
 
 if [ ! -d "$dir/linux" ]; then
 	mkdir -p "$dir"
-	"$lab/room.sh" "$dir" 4000 "a kernel build"
+	"$root/scripts/room.sh" "$dir" 4000 "a kernel build"
 	rm -rf "$dir/linux.new" "$dir/pristine"
 	if [ "$source" ]; then
 		unpack "$source" "$dir/linux"
@@ -62,7 +62,7 @@ if [ ! -d "$dir/linux" ]; then
 		exec 7> "$shared/$version.lock"
 		flock 7
 		[ -d "$shared/$version" ] ||
-			unpack "$("$lab/source.sh" "$version" "$shared")" "$shared/$version"
+			unpack "$("$here/source.sh" "$version" "$shared")" "$shared/$version"
 		flock -u 7
 		cp -al "$shared/$version" "$dir/linux.new"
 		mv "$dir/linux.new" "$dir/linux"
@@ -77,7 +77,7 @@ for file in $(sed -n 's,^--- a/,,p' "$root"/patches/*.patch "$root/patches/$vers
 	[ -e "$dir/pristine/$file" ] || cp -p --parents "$file" "$dir/pristine"
 done
 rm -rf "$stage"
-"$lab/stage.sh" "$version" "$dir/pristine" "$stage" "$@" || die "that was patches/ on ${source:-$dir/linux}"
+"$here/stage.sh" "$version" "$dir/pristine" "$stage" "$@" || die "that was patches/ on ${source:-$dir/linux}"
 (cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
 	[ -e "$dir/pristine/$file" ] || echo "$file"
 done | sort > "$dir/new.list"

@@ -6,8 +6,8 @@
 # one commit for each patches/*.txt.
 set -eu
 
-lab=$(cd "$(dirname "$0")" && pwd)
-root=${lab%/tools/*}
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
 version=$1
 tree=$2
 work=$3
@@ -36,7 +36,7 @@ git tag base
 for text in "$root"/patches/000[1-9]-*.txt; do
 	step=$(basename -s .txt "$text")
 	rm -rf "$work.stage"
-	"$lab/stage.sh" "$version" "$work" "$work.stage" "$step"
+	"$here/stage.sh" "$version" "$work" "$work.stage" "$step"
 	cp -a "$work.stage/." .
 	git add -Af .
 	sed '/^New: /d' "$text" | git commit -q -s -F -

@@ -2,7 +2,6 @@
 #
 # KVM's modules for a kernel of Debian's, and that kernel in the lab with them.
 
-MODULES := $(EXITSTATS)/modules
 # The kernel of the test if KVER does not say: small, and the default KERNEL's
 FLAVOUR := cloud-amd64
 MODULES_DIR = $(BUILD)/modules/$(KVER)
@@ -13,7 +12,7 @@ MODULES_OUT = $(OUT)/modules/$(KVER)
 apt-lists:
 	@mkdir -p $(BUILD)
 	@apt-cache show linux-base > /dev/null 2>&1 || [ "$$(id -u)" != 0 ] || \
-		$(LAB)/progress.sh "asking apt for its lists" $(BUILD)/apt.log apt-get update
+		$(ROOT)/scripts/progress.sh "asking apt for its lists" $(BUILD)/apt.log apt-get update
 
 #: make modules KVER=$(uname -r)     KVM's modules for a Debian kernel, in out/modules/KVER
 .PHONY: modules modules-build
@@ -27,27 +26,27 @@ modules: modules-build
 modules-build: apt-lists
 	@[ -n "$(KVER)" ] || \
 		{ echo "KVER=VERSION is missing: the kernel, as uname -r prints it" >&2; exit 1; }
-	@missing=$$($(MODULES)/packages.sh "$(KVER)") && $(MAKE) packages \
+	@missing=$$($(ROOT)/debian/packages.sh "$(KVER)") && $(MAKE) packages \
 		PACKAGES="gcc make xz-utils patch kmod binutils ccache $$(echo $$missing)"
 	@rm -rf $(MODULES_OUT)
 	@$(MAKE) -s $(MODULES_DIR)/done
 	@mkdir -p $(MODULES_OUT) && \
 		cp -p $(MODULES_DIR)/linux/arch/x86/kvm/{kvm,kvm-intel,kvm-amd}.ko $(MODULES_OUT)
 
-$(MODULES_DIR)/done: $(NEW_FILES) $(PATCHES) $(LAB)/stage.sh $(MODULES)/modules.sh \
-		$(MODULES)/Kbuild $(wildcard /usr/src/linux-headers-$(KVER)/Module.symvers)
+$(MODULES_DIR)/done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/stage.sh $(ROOT)/debian/modules.sh \
+		$(ROOT)/debian/Kbuild $(wildcard /usr/src/linux-headers-$(KVER)/Module.symvers)
 	@mkdir -p $(@D)
-	@$(LAB)/progress.sh "putting the series on KVM of $(KVER)" $(@D)/prepare.log \
-		$(MODULES)/modules.sh prepare $(KVER) $(@D)/linux
-	@$(LAB)/progress.sh "building KVM for $(KVER)" $(@D)/build.log \
-		env DEBIAN_KERNEL_USE_CCACHE=y $(MODULES)/modules.sh build $(KVER) $(@D)/linux
+	@$(ROOT)/scripts/progress.sh "putting the series on KVM of $(KVER)" $(@D)/prepare.log \
+		$(ROOT)/debian/modules.sh prepare $(KVER) $(@D)/linux
+	@$(ROOT)/scripts/progress.sh "building KVM for $(KVER)" $(@D)/build.log \
+		env DEBIAN_KERNEL_USE_CCACHE=y $(ROOT)/debian/modules.sh build $(KVER) $(@D)/linux
 	@touch $@
 
 # Debian's kernel itself is only unpacked here, not installed.
 $(MODULES_DIR)/image.done:
 	@rm -rf $(@D)/image && mkdir -p $(@D)/image
 	@cd $(@D)/image && package=linux-image-$(KVER) && \
-		$(LAB)/progress.sh "downloading $$package" $(@D)/image.log \
+		$(ROOT)/scripts/progress.sh "downloading $$package" $(@D)/image.log \
 		sh -c "apt-get download $$package || apt-get download $$package-unsigned"
 	@cd $(@D)/image && dpkg -x *.deb . && rm *.deb && mkdir stock && \
 		for name in irqbypass kvm; do \
@@ -63,7 +62,7 @@ $(MODULES_DIR)/base.cpio: $(MODULES_DIR)/done $(MODULES_DIR)/image.done \
 #: make test-modules [KVER=]         Debian's own kernel with these modules: the selftests
 .PHONY: test-modules test-stock
 test-modules: apt-lists
-	@kver=$(KVER); [ "$$kver" ] || kver=$$($(MODULES)/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1; \
+	@kver=$(KVER); [ "$$kver" ] || kver=$$($(ROOT)/debian/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1; \
 	{ for goal in modules-build test-stock; do \
 		$(MAKE) $$goal KVER=$$kver KERNEL=$$(echo $$kver | cut -d. -f1,2) || exit 1; \
 	done; } $(sum)
@@ -90,6 +89,6 @@ test-stock: lab $(B)/selftests.done $(MODULES_DIR)/base.cpio
 	$(call tap, [ "$$(modinfo -F vermagic $(MODULES_DIR)/image/stock/kvm.ko)" = \
 		"$$(modinfo -F vermagic $(MODULES_OUT)/kvm.ko)" ], vermagic is that of Debian); \
 	$(call tap, (cd / && for k in mistyped 5.10.0-1-amd64 6.12.0+deb12-amd64; do \
-		! $(MODULES)/packages.sh $$k > /dev/null 2>&1 || exit 1; done), \
+		! $(ROOT)/debian/packages.sh $$k > /dev/null 2>&1 || exit 1; done), \
 		kernels that cannot be are refused); \
 	[ $$status = 0 ] || [ $$status = 4 ]

@@ -8,7 +8,8 @@ set -eu
 
 package=linux-source-$1
 dir=$2
-lab=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
 
 die()
 {
@@ -31,10 +32,10 @@ known()
 }
 
 root=$([ "$(id -u)" != 0 ] || echo yes)
-known || [ -z "$root" ] || "$lab/progress.sh" "looking for $package" "$dir/update.log" apt-get update
+known || [ -z "$root" ] || "$root/scripts/progress.sh" "looking for $package" "$dir/update.log" apt-get update
 if known; then
 	[ "$root" ] || die "$package is missing; as root: apt-get install $package"
-	DEBIAN_FRONTEND=noninteractive "$lab/progress.sh" "installing $package" "$dir/apt.log" \
+	DEBIAN_FRONTEND=noninteractive "$root/scripts/progress.sh" "installing $package" "$dir/apt.log" \
 		apt-get install -y --no-install-recommends "$package"
 	echo "/usr/src/$package.tar.xz"
 	exit 0
@@ -52,8 +53,8 @@ cd "$dir"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site sid main" > sid.list
 sid="apt-get -o Dir::Etc::sourcelist=$dir/sid.list -o Dir::Etc::sourceparts=/dev/null
 	-o Dir::State::lists=$dir/lists -o Dir::Cache=$dir -o APT::Sandbox::User=root"
-"$lab/progress.sh" "looking for $package in Debian sid" update.log $sid update
-"$lab/progress.sh" "downloading $package from Debian sid" apt.log $sid download "$package"
+"$root/scripts/progress.sh" "looking for $package in Debian sid" update.log $sid update
+"$root/scripts/progress.sh" "downloading $package from Debian sid" apt.log $sid download "$package"
 dpkg -x "$package"_*.deb .
 rm -rf "$package"_*.deb lists
 echo "$dir/usr/src/$package.tar.xz"

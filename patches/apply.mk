@@ -7,12 +7,12 @@
 .PHONY: apply unapply
 apply unapply: packages
 	@[ -d "$(TREE)" ] || { echo "TREE=DIR is missing: the kernel tree" >&2; exit 1; }
-	@$(LAB)/apply.sh $@ "$(TREE)" $(BUILD)/apply
+	@$(ROOT)/patches/apply.sh $@ "$(TREE)" $(BUILD)/apply
 
 # The test kills either command this often, each way that it can go on.
 KILLS = 10
 .PHONY: test-apply
 test-apply: PACKAGES += git
 test-apply: $(B)/tree.done
-	@$(LAB)/tree.sh $(KERNEL) $(B) > /dev/null
-	@$(LAB)/apply_test.sh $(B) $(B)/apply $(KILLS)
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) > /dev/null
+	@$(ROOT)/patches/apply_test.sh $(B) $(B)/apply $(KILLS)

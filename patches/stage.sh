@@ -12,7 +12,7 @@
 # patches/VERSION/STEP.patch if not.
 set -eu
 
-root=$(cd "$(dirname "$0")/../../../../../.." && pwd)
+root=$(cd "$(dirname "$0")/.." && pwd)
 version=$1
 tree=$2
 stage=$3

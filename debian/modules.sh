@@ -9,7 +9,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-root=${here%/tools/*}
+root=${here%/*}
 kver=$2
 dir=$(realpath -m "$3")
 
@@ -34,7 +34,7 @@ prepare)
 	mkdir -p "$dir.new"
 	tar -xf "/usr/src/$source.tar.xz" -C "$dir.new" --strip-components=1 \
 		"$source/arch/x86/kvm" "$source/virt/kvm" $others
-	"$here/../lab/stage.sh" "$version" "$dir.new" "$dir.stage" \
+	"$root/patches/stage.sh" "$version" "$dir.new" "$dir.stage" \
 		$(basename -s .patch $patches | sort -u)
 	cp -r "$dir.stage/." "$dir.new"
 	cp "$here/Kbuild" "$dir.new/arch/x86/kvm"
