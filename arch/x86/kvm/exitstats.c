@@ -1,76 +1,325 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: who counts.
+ * KVM exitstats: who counts, and the rare paths of the ledger.
  *
- * exitstats.h counts in the exit path; its comment is the place to start. The guest
- * reads in exitstats_cpuid.c, the host in exitstats_debugfs.c and exitstats_state.c.
- * Documentation/virt/kvm/exitstats.rst is the interface.
+ * exitstats.h draws the ledger and has its hot path; start there.
+ * Documentation/virt/kvm/exitstats.rst describes the interfaces.
  */
 #include <linux/kvm_host.h>
 #include <linux/moduleparam.h>
-#include <linux/rcupdate.h>
-#include <linux/xarray.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
 
 #include "exitstats.h"
 
-/* What a VM does whose VMM does not say; for VMs made after it is written. */
-static bool exitstats = true;
+/* Decides for VMs whose VMM does not use KVM_CAP_X86_EXITSTATS; read when a VM is created. */
+static bool exitstats = IS_ENABLED(CONFIG_KVM_EXITSTATS_DEFAULT_ON);
 module_param(exitstats, bool, 0644);
-MODULE_PARM_DESC(exitstats, "Count VM exits for guests, unless the VMM decides (default: Y)");
+MODULE_PARM_DESC(exitstats, "Keep exit statistics for VMs whose VMM does not decide");
 
-DEFINE_STATIC_KEY_FALSE(kvm_exitstats_key);
+/*
+ * Switching the key interrupts all CPUs. A host that starts one VM after the other would do
+ * so for each of them: delay turning it off.
+ */
+DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exitstats_key, 60 * HZ);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_key);
 
-/* The vendor module's exit path counts. */
-static bool exitstats_supported __read_mostly;
+static struct kmem_cache *exitstats_cache;
 
-/**
- * kvm_exitstats_hardware_setup() - announce that a vendor module counts exits
- *
- * Called by the vendor's hardware_setup().
- */
-void kvm_exitstats_hardware_setup(void)
+static __always_inline bool exitstats_is_reason(const struct kvm_vcpu_exitstats *stats,
+						const struct kvm_exitstats_account *account)
 {
-	exitstats_supported = true;
+	return account >= &stats->accounts[KVM_EXITSTATS_OTHER];
+}
+
+/*
+ * Credit the latest exit with the time since @since, and count it if @over. Before the
+ * first VM entry, the time is userspace's. The time started on this CPU.
+ */
+static __always_inline void exitstats_settle(struct kvm_vcpu_exitstats *stats, bool over, u64 now)
+{
+	struct kvm_exitstats_account *all = &stats->accounts[KVM_EXITSTATS_ALL];
+	struct kvm_exitstats_account *reason = stats->account;
+	u64 cycles = now - stats->since, took = cycles;
+
+	if (reason == &stats->pieces) {
+		took += stats->took;
+		reason = stats->reason;
+	}
+
+	reason->cycles += cycles;
+	if (exitstats_is_reason(stats, reason)) {
+		all->cycles += cycles;
+		barrier();	/* as in __kvm_exitstats_enter() */
+		if (over && !stats->counted) {
+			reason->exits++;
+			all->exits++;
+		}
+		if (over && took > reason->longest)
+			reason->longest = took;
+	}
+	stats->since = now;
+	stats->reason = reason;
+	stats->took = took;
+}
+
+/* Leave the latest exit for account @to. @over: the exit counts. */
+static __always_inline void exitstats_away(struct kvm_vcpu_exitstats *stats, u32 to, bool over,
+					   u64 now)
+{
+	exitstats_settle(stats, over, now);
+	if (over)
+		stats->counted = true;
+	stats->account = &stats->accounts[to];
+	stats->account->exits++;
+}
+
+/* Go on with the latest exit. */
+static __always_inline void exitstats_back(struct kvm_vcpu_exitstats *stats)
+{
+	u64 now = rdtsc(), cycles = now - stats->since;
+
+	/* This CPU's TSC is behind that of the CPU where the period started: count 0. */
+	if (unlikely((s64)cycles < 0)) {
+		stats->created += cycles;
+		cycles = 0;
+	}
+	stats->account->cycles += cycles;
+	barrier();
+	stats->since = now;
+	stats->account = &stats->pieces;
+}
+
+/* End the latest exit. */
+static __always_inline void exitstats_finish(struct kvm_vcpu_exitstats *stats, u64 now)
+{
+	exitstats_settle(stats, true, now);
+	stats->counted = false;
+	stats->took = 0;
+}
+
+/* VM entry after a new longest exit or one in several pieces, and the first VM entry. */
+noinstr void __kvm_exitstats_enter_rare(struct kvm_vcpu_exitstats *stats, u64 now)
+{
+	exitstats_finish(stats, now);
+	stats->account = NULL;
+	stats->accounts[KVM_EXITSTATS_GUEST].exits++;
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(__kvm_exitstats_enter_rare);
+
+void __kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	if (!stats)
+		return;
+
+	preempt_disable();
+	exitstats_finish(stats, rdtsc());
+	stats->account = &stats->accounts[kvm_exitstats_account_of[kvm_exitstats_index(code)]];
+	preempt_enable();
+}
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(__kvm_exitstats_no_entry);
+
+/* A blocked vCPU stays halted, wherever it is scheduled: put and load leave it alone. */
+void __kvm_exitstats_block(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	if (!stats)
+		return;
+
+	preempt_disable();
+	exitstats_away(stats, KVM_EXITSTATS_HALTED, true, rdtsc());
+	stats->running = false;
+	preempt_enable();
+}
+
+void __kvm_exitstats_unblock(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	if (!stats)
+		return;
+
+	preempt_disable();
+	exitstats_back(stats);
+	stats->running = true;
+	preempt_enable();
+}
+
+/* With preemption disabled, like kvm_arch_vcpu_put() */
+void __kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	bool exited;
+
+	if (!stats)
+		return;
+
+	/* Before the first VM entry, the clock is in userspace, as a piece of no exit. */
+	exited = exitstats_is_reason(stats, stats->account);
+	if (!exited && stats->account != &stats->pieces)
+		return;
+	exited = exited || exitstats_is_reason(stats, stats->reason);
+
+	if (!stats->running || !exited)
+		exitstats_away(stats, KVM_EXITSTATS_USERSPACE, true, now);
+	else if (vcpu->preempted)
+		exitstats_away(stats, KVM_EXITSTATS_PREEMPTED, false, now);
+	else
+		exitstats_away(stats, KVM_EXITSTATS_ASLEEP, false, now);
+}
+
+/* With preemption disabled, like kvm_arch_vcpu_load() */
+void __kvm_exitstats_load(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	if (stats && stats->running)
+		exitstats_back(stats);
+}
+
+/*
+ * Copy the accounts of a vCPU, which may be running. Retry until they add up to the time on
+ * its clock: then all are of one moment. Add the time since then to the current account. If
+ * the vCPU is always faster, take what is there.
+ */
+void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account *accounts)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	struct kvm_exitstats_account *account;
+	int i, retries = 100;
+	u64 now, since, sum;
+
+	do {
+		now = rdtsc_ordered();
+		since = READ_ONCE(stats->since);
+		account = READ_ONCE(stats->account);
+		sum = 0;
+		for (i = 0; i < kvm_exitstats_nr_accounts; i++) {
+			/* The exits first, see __kvm_exitstats_enter(). */
+			accounts[i].exits = READ_ONCE(stats->accounts[i].exits);
+			accounts[i].longest = READ_ONCE(stats->accounts[i].longest);
+			smp_rmb();
+			accounts[i].cycles = READ_ONCE(stats->accounts[i].cycles);
+			if (i != KVM_EXITSTATS_ALL)
+				sum += accounts[i].cycles;
+		}
+		smp_rmb();
+	} while ((sum != since - READ_ONCE(stats->created) || since != READ_ONCE(stats->since)) &&
+		 --retries);
+
+	if (!account)
+		account = &stats->accounts[KVM_EXITSTATS_GUEST];
+	else if (account == &stats->pieces)
+		account = READ_ONCE(stats->reason);
+	if ((s64)(now - since) > 0) {
+		i = account - stats->accounts;
+		accounts[i].cycles += now - since;
+		if (i >= KVM_EXITSTATS_OTHER)
+			accounts[KVM_EXITSTATS_ALL].cycles += now - since;
+	}
+
+	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++)
+		accounts[KVM_EXITSTATS_ALL].longest = max(accounts[KVM_EXITSTATS_ALL].longest,
+							  accounts[i].longest);
+}
+
+/* Called by hardware_setup() of a vendor module that counts exits. */
+void kvm_exitstats_hardware_setup(u32 numbering)
+{
+	struct kvm_vcpu_exitstats *stats;
+
+	if (exitstats_cache)
+		return;
+
+	kvm_exitstats_setup_reasons(numbering);
+	exitstats_cache = kmem_cache_create("kvm_exitstats",
+					    struct_size(stats, accounts, kvm_exitstats_nr_accounts),
+					    __alignof__(*stats), SLAB_ACCOUNT, NULL);
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_hardware_setup);
 
-/**
- * kvm_exitstats_init_vm() - apply the module parameter to a new VM
- * @kvm: the VM
- *
- * Called by the vendor's vm_init() if its exit path counts exits for @kvm.
- */
+void kvm_exitstats_module_exit(void)
+{
+	static_key_deferred_flush(&kvm_exitstats_key);
+	kmem_cache_destroy(exitstats_cache);
+}
+
+/* Called by vm_init() of the vendor module, for VMs whose exits it counts. */
 void kvm_exitstats_init_vm(struct kvm *kvm)
 {
-	kvm->arch.exitstats.supported = true;
-	kvm->arch.exitstats.enabled = READ_ONCE(exitstats);
+	kvm->arch.exitstats.supported = exitstats_cache;
+	if (exitstats_cache && READ_ONCE(exitstats))
+		kvm->arch.exitstats.flags = KVM_EXITSTATS_COUNT;
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_init_vm);
 
-/**
- * kvm_exitstats_check_extension() - KVM_CHECK_EXTENSION of KVM_CAP_X86_EXITSTATS
- * @kvm: the VM, or NULL for the host
- *
- * Return: 1 if its exits can be counted, else 0
+void kvm_exitstats_destroy_vm(struct kvm *kvm)
+{
+	kfree(kvm->arch.exitstats.base);
+}
+
+/* Return: 0 or -ENOMEM. kvm_exitstats_destroy_vcpu() may be called in both cases. */
+int kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exitstats *stats;
+
+	if (!(vcpu->kvm->arch.exitstats.flags & KVM_EXITSTATS_COUNT))
+		return 0;
+
+	stats = kmem_cache_zalloc(exitstats_cache, GFP_KERNEL_ACCOUNT);
+	if (!stats)
+		return -ENOMEM;
+
+	stats->created = rdtsc();
+	stats->since = stats->created;
+	stats->account = &stats->accounts[KVM_EXITSTATS_USERSPACE];
+	stats->account->exits = 1;
+	stats->reason = stats->account;
+	vcpu->arch.exitstats = stats;
+	static_branch_inc(&kvm_exitstats_key.key);
+	return 0;
+}
+
+/* The creation of @vcpu cannot fail any more. */
+void kvm_exitstats_postcreate_vcpu(struct kvm_vcpu *vcpu)
+{
+	if (vcpu->arch.exitstats)
+		llist_add(&vcpu->arch.exitstats->next, &vcpu->kvm->arch.exitstats.ledgers);
+}
+
+void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu)
+{
+	if (!vcpu->arch.exitstats)
+		return;
+
+	kmem_cache_free(exitstats_cache, vcpu->arch.exitstats);
+	vcpu->arch.exitstats = NULL;
+	static_branch_slow_dec_deferred(&kvm_exitstats_key);
+}
+
+/*
+ * KVM_CHECK_EXTENSION of KVM_CAP_X86_EXITSTATS: the flags that @kvm, or if NULL, the host
+ * supports.
  */
 int kvm_exitstats_check_extension(struct kvm *kvm)
 {
-	return kvm ? kvm->arch.exitstats.supported : exitstats_supported;
+	bool supported = kvm ? kvm->arch.exitstats.supported : !!exitstats_cache;
+
+	return supported ? KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0 : 0;
 }
 
-/**
- * kvm_exitstats_enable_cap() - KVM_ENABLE_CAP of KVM_CAP_X86_EXITSTATS
- * @kvm: the VM
- * @cap: what userspace asks for, see uapi linux/kvm_exitstats.h
- *
- * Return: 0, -EINVAL or -EBUSY
- */
+/* KVM_ENABLE_CAP of KVM_CAP_X86_EXITSTATS. Return: 0, -EINVAL or -EBUSY. */
 int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap)
 {
+	u64 flags = cap->args[0];
 	int r = 0;
 
-	if (!kvm->arch.exitstats.supported || cap->args[0] > 1 ||
+	if (!kvm->arch.exitstats.supported ||
+	    (flags & ~(u64)kvm_exitstats_check_extension(kvm)) ||
+	    (flags && !(flags & KVM_EXITSTATS_COUNT)) ||
 	    cap->args[1] || cap->args[2] || cap->args[3])
 		return -EINVAL;
 
@@ -78,77 +327,8 @@ int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap)
 	if (kvm->created_vcpus)
 		r = -EBUSY;
 	else
-		kvm->arch.exitstats.enabled = cap->args[0];
+		kvm->arch.exitstats.flags = flags;
 	mutex_unlock(&kvm->lock);
 
 	return r;
-}
-
-/**
- * kvm_exitstats_create_vcpu() - let a new vCPU count if its VM does
- * @vcpu: the vCPU, which has not run yet
- * @vendor_reason: where the vendor module keeps its basic exit reason
- *
- * Called by the vendor's vcpu_create(), with nothing after it that can fail.
- */
-void kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu, const u16 *vendor_reason)
-{
-	vcpu->arch.exitstats.vendor_reason = vendor_reason;
-	vcpu->arch.exitstats.uncounted = -1;
-
-	if (vcpu->kvm->arch.exitstats.enabled) {
-		vcpu->arch.exitstats.uncounted = EXIT_FASTPATH_NONE;
-		static_branch_inc(&kvm_exitstats_key);
-	}
-}
-EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_create_vcpu);
-
-/**
- * kvm_exitstats_destroy_vcpu() - undo kvm_exitstats_create_vcpu()
- * @vcpu: the vCPU, which will not run again
- *
- * Called by the vendor's vcpu_free().
- */
-void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu)
-{
-	if (vcpu->kvm->arch.exitstats.enabled)
-		static_branch_dec(&kvm_exitstats_key);
-}
-EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_destroy_vcpu);
-
-/**
- * __kvm_exitstats_sum() - sum a counter over the vCPUs of a VM
- * @kvm: the VM
- * @offset: of the counter, a local64_t, in struct kvm_vcpu
- *
- * The counters of vCPUs that have run only grow, and vCPUs only join while the VM
- * runs: for one reader the sum never goes backwards, unless the VMM restores counters
- * a second time while other vCPUs run, or root clears them.
- *
- * kvm_for_each_vcpu() looks each vCPU up from the root of the array; this walks,
- * which is a third of it, as a guest may have a thousand vCPUs and read at will.
- *
- * Return: the sum
- */
-u64 __kvm_exitstats_sum(struct kvm *kvm, size_t offset)
-{
-	int online = atomic_read(&kvm->online_vcpus);
-	XA_STATE(xas, &kvm->vcpu_array, 0);
-	struct kvm_vcpu *vcpu;
-	u64 sum = 0;
-
-	/* As in kvm_get_vcpu(): the first @online of the array are vCPUs. */
-	smp_rmb();
-
-	if (!online)
-		return 0;
-
-	rcu_read_lock();
-	xas_for_each(&xas, vcpu, online - 1) {
-		if (!xas_retry(&xas, vcpu))
-			sum += local64_read((local64_t *)((void *)vcpu + offset));
-	}
-	rcu_read_unlock();
-
-	return sum;
 }

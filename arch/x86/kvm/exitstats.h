@@ -1,25 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * KVM exitstats: counting VM exits in the exit path.
+ * KVM exitstats: the ledger. Each vCPU of a VM that counts has a clock, which is in
+ * exactly one account at any time.
  *
- *	the vCPU exits
- *	kvm_exitstats_stamp()		note the time and the reason
- *	the fastpath or the vendor's handle_exit() handles the exit
- *	kvm_exitstats_count()		exits_by_reason[reason] += 1
- *					cycles_by_reason[reason] += now - time
+ *	guest        ______|""""|__|""""|________|"""|_________|"""|________|"""|_______
+ *	exit reason  ___________|""|____|"|____|"|___|"|_____|"|___|"|____|"|___|"|_____
+ *	halted       __________________________________|"""""|__________________________
+ *	preempted    _____________________|""""|________________________________________
+ *	asleep       ________________________________________________|""""|_____________
+ *	userspace    |"""""|______________________________________________________|"""""
  *
- * Each return of the vendor's vcpu_run() is counted once, by the side that
- * handled it: if the fastpath did, in the vendor's vcpu_run(), and if it said
- * EXIT_FASTPATH_NONE, in vcpu_enter_guest(). What vcpu_enter_guest() makes of an
- * exit that the fastpath handled (back into the guest, or out of the loop and
- * through handle_exit()) makes no difference.
+ * The cycles of an exit belong to its reason: from the VM exit until the guest is
+ * entered again, including the completion of an exit to userspace, excluding the time
+ * away. An exit is counted when the guest is entered again, or when the vCPU leaves to
+ * userspace or halts, whichever comes first. Before the first VM entry, all time except
+ * halted time is userspace.
  *
- * Only the thread that holds vcpu->mutex counts. Whoever wants to reads, at any
- * time: exitstats_cpuid.c for the guest, KVM's statistics and
- * exitstats_debugfs.c for the host.
+ *	kvm_exitstats_enter()		guest		\ the hot path: right around the
+ *	kvm_exitstats_exit()		exit reason	/ guest, interrupts disabled
+ *	kvm_exitstats_no_entry()	exit reason	an exit without a VM entry
+ *	kvm_exitstats_load()		exit reason	KVM_RUN is called, or scheduled in
+ *	kvm_exitstats_put()		userspace	KVM_RUN returns
+ *					preempted	scheduled out while runnable
+ *					asleep		scheduled out otherwise
+ *	kvm_exitstats_block()		halted		KVM blocks the vCPU
+ *	kvm_exitstats_unblock()		exit reason	the vCPU wakes up
  *
- * A vendor module joins by calling the two functions for the fastpath around it,
- * and one each in its hardware_setup(), vm_init(), vcpu_create() and vcpu_free().
+ * kvm_exitstats_run_begin() and kvm_exitstats_run_end() tell the vCPU's load and put in
+ * KVM_RUN from those of other ioctls.
+ *
+ * At any time, the accounts of a vCPU add up to the TSC cycles since it was created.
+ *
+ * Only the thread that holds vcpu->mutex writes. Readers, on any CPU and at any time: the guest
+ * (exitstats_cpuid.c), KVM's statistics (exitstats_stats.c), debugfs
+ * (exitstats_debugfs.c) and the VMM that saves a VM (exitstats_state.c).
+ *
+ * A vendor module joins with kvm_exitstats_enter() and kvm_exitstats_exit() around the
+ * guest, kvm_exitstats_no_entry() where its vcpu_run() returns without having entered
+ * it, kvm_exitstats_init_vm() in its vm_init(), kvm_exitstats_hardware_setup() in its
+ * hardware_setup(), and its exit reasons in exitstats_reasons.c.
  */
 #ifndef __KVM_X86_EXITSTATS_H
 #define __KVM_X86_EXITSTATS_H
@@ -29,142 +48,218 @@
 
 #ifdef CONFIG_KVM_EXITSTATS
 
-#include <linux/jump_label.h>
+#include <linux/jump_label_ratelimit.h>
 #include <asm/msr.h>
 
-/* On while there is a vCPU that counts. */
-DECLARE_STATIC_KEY_FALSE(kvm_exitstats_key);
+/* On while a vCPU counts; turned off up to a minute after the last one is gone. */
+extern struct static_key_false_deferred kvm_exitstats_key;
 
-static __always_inline void __kvm_exitstats_stamp(struct kvm_vcpu_exitstats *stats, u64 tsc)
+/*
+ * Index of an exit reason in kvm_exitstats_account_of[]. The four SVM exit codes from 0x400
+ * on have the last four indexes. All unknown codes from 0xfb on share
+ * KVM_EXITSTATS_NO_INDEX.
+ */
+#define KVM_EXITSTATS_FAR_CODE		0x400
+#define KVM_EXITSTATS_FAR_INDEX		0xfc
+#define KVM_EXITSTATS_NO_INDEX		0xfb
+#define KVM_EXITSTATS_NR_INDEXES	0x100
+
+extern u8 kvm_exitstats_account_of[KVM_EXITSTATS_NR_INDEXES];
+
+/* Pass @code untruncated, so that an unknown code is not mistaken for a known one. */
+static __always_inline unsigned long kvm_exitstats_index(u64 code)
 {
-	stats->tsc = tsc;
-	stats->reason = *stats->vendor_reason;
+	if (likely(code < KVM_EXITSTATS_NO_INDEX))
+		return code;
+	if (code - KVM_EXITSTATS_FAR_CODE < KVM_EXITSTATS_NR_INDEXES - KVM_EXITSTATS_FAR_INDEX)
+		return code - KVM_EXITSTATS_FAR_CODE + KVM_EXITSTATS_FAR_INDEX;
+	return KVM_EXITSTATS_NO_INDEX;
 }
 
-static __always_inline void __kvm_exitstats_count(struct kvm_vcpu *vcpu)
-{
-	struct kvm_vcpu_exitstats *stats = &vcpu->arch.exitstats;
-	u64 cycles = rdtsc() - stats->tsc;
-	unsigned long slot = stats->reason;
+void __kvm_exitstats_enter_rare(struct kvm_vcpu_exitstats *stats, u64 now);
+void __kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code);
+void __kvm_exitstats_block(struct kvm_vcpu *vcpu);
+void __kvm_exitstats_unblock(struct kvm_vcpu *vcpu);
+void __kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now);
+void __kvm_exitstats_load(struct kvm_vcpu *vcpu);
 
-	if (unlikely(slot > KVM_EXITSTATS_OTHER)) {
-		barrier();	/* a branch, not a CMOV on every exit */
-		slot = KVM_EXITSTATS_OTHER;
+static __always_inline bool kvm_exitstats_in_use(void)
+{
+	return static_branch_likely(&kvm_exitstats_key.key);
+}
+
+static __always_inline void __kvm_exitstats_enter(struct kvm_vcpu_exitstats *stats, u64 now)
+{
+	struct kvm_exitstats_account *all = &stats->accounts[KVM_EXITSTATS_ALL];
+	struct kvm_exitstats_account *reason = stats->account;
+	u64 cycles = now - stats->since;
+
+	/* The longest so far, or an exit in several pieces: see struct kvm_vcpu_exitstats. */
+	if (unlikely(cycles > reason->longest)) {
+		__kvm_exitstats_enter_rare(stats, now);
+		return;
 	}
 
-	/* The handler may have slept, and woken up on a CPU whose TSC is behind. */
-	if (unlikely((s64)cycles < 0)) {
-		barrier();
-		cycles = 0;
-	}
+	/* The cycles first, so that a reader who sees the exit also sees its cycles. */
+	reason->cycles += cycles;
+	all->cycles += cycles;
+	barrier();
+	reason->exits++;
+	all->exits++;
 
-	/*
-	 * The cycles first: whoever sees the exit sees its cycles. An addition is one
-	 * instruction if gcc does not see that the two have their index in common.
-	 */
-	OPTIMIZER_HIDE_VAR(slot);
-	local64_add(cycles, &vcpu->stat.cycles_by_reason[slot]);
-	local64_add(cycles, &stats->cycles);
-	OPTIMIZER_HIDE_VAR(slot);
-	local64_inc(&vcpu->stat.exits_by_reason[slot]);
-	local64_inc(&stats->exits);
+	stats->since = now;
+	stats->account = NULL;
+	stats->accounts[KVM_EXITSTATS_GUEST].exits++;
 }
 
-/**
- * kvm_exitstats_stamp() - note when and why a vCPU exited
- * @vcpu: the vCPU
- * @tsc: host TSC, read after the exit
- *
- * The reason is read here, as handlers may change the vendor's copy of it.
- *
- * Return: @tsc, which vcpu_enter_guest() needs as well
- */
-static __always_inline u64 kvm_exitstats_stamp(struct kvm_vcpu *vcpu, u64 tsc)
+static __always_inline void __kvm_exitstats_exit(struct kvm_vcpu_exitstats *stats, u64 code,
+						 u64 now)
 {
-	if (static_branch_likely(&kvm_exitstats_key))
-		__kvm_exitstats_stamp(&vcpu->arch.exitstats, tsc);
-	return tsc;
+	u64 cycles = now - stats->since;
+
+	OPTIMIZER_HIDE_VAR(cycles);	/* one addition to memory */
+	stats->accounts[KVM_EXITSTATS_GUEST].cycles += cycles;
+	stats->since = now;
+	stats->account = &stats->accounts[kvm_exitstats_account_of[kvm_exitstats_index(code)]];
 }
 
-/**
- * kvm_exitstats_count() - count an exit, handle_exit() having returned
- * @vcpu: the vCPU
- * @completion: what the fastpath made of the exit; if anything, it counted it
- */
-static __always_inline void kvm_exitstats_count(struct kvm_vcpu *vcpu, fastpath_t completion)
+/* Right before VM entry; the account "guest" starts. */
+static __always_inline void kvm_exitstats_enter(struct kvm_vcpu *vcpu)
 {
-	if (static_branch_likely(&kvm_exitstats_key) &&
-	    likely(completion == vcpu->arch.exitstats.uncounted))
-		__kvm_exitstats_count(vcpu);
+	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
+		__kvm_exitstats_enter(vcpu->arch.exitstats, rdtsc());
 }
 
-/**
- * kvm_exitstats_stamp_fastpath() - kvm_exitstats_stamp() for the fastpath
- * @vcpu: the vCPU, about to handle an exit in the fastpath
- *
- * The fastpath runs ahead of vcpu_enter_guest()'s reading of the TSC.
- */
-static __always_inline void kvm_exitstats_stamp_fastpath(struct kvm_vcpu *vcpu)
+/* Right after the VM exit for @code; the account of that exit reason starts. */
+static __always_inline void kvm_exitstats_exit(struct kvm_vcpu *vcpu, u64 code)
 {
-	if (static_branch_likely(&kvm_exitstats_key))
-		__kvm_exitstats_stamp(&vcpu->arch.exitstats, rdtsc());
+	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
+		__kvm_exitstats_exit(vcpu->arch.exitstats, code, rdtsc());
 }
 
-/**
- * kvm_exitstats_count_fastpath() - count an exit if the fastpath handled it
- * @vcpu: the vCPU
- * @completion: what the fastpath made of the exit
- *
- * Return: @completion
- */
-static __always_inline fastpath_t kvm_exitstats_count_fastpath(struct kvm_vcpu *vcpu,
-							       fastpath_t completion)
+/* Return the TSC at the latest exit, or the current TSC if the vCPU does not count. */
+static __always_inline u64 kvm_exitstats_exit_tsc(struct kvm_vcpu *vcpu)
 {
-	if (completion != EXIT_FASTPATH_NONE && static_branch_likely(&kvm_exitstats_key) &&
-	    vcpu->arch.exitstats.uncounted == EXIT_FASTPATH_NONE)
-		__kvm_exitstats_count(vcpu);
-	return completion;
+	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
+		return vcpu->arch.exitstats->since;
+	return rdtsc();
 }
 
-void kvm_exitstats_hardware_setup(void);
+/* An exit for @code without a VM entry; the account of that exit reason starts. */
+static inline void kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
+{
+	if (kvm_exitstats_in_use())
+		__kvm_exitstats_no_entry(vcpu, code);
+}
+
+/* KVM_RUN is called; with the next load, the account of the latest exit goes on. */
+static inline void kvm_exitstats_run_begin(struct kvm_vcpu *vcpu)
+{
+	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
+		vcpu->arch.exitstats->running = true;
+}
+
+/* KVM_RUN returns; with the next put, the account "userspace" starts. */
+static inline void kvm_exitstats_run_end(struct kvm_vcpu *vcpu)
+{
+	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
+		vcpu->arch.exitstats->running = false;
+}
+
+/* KVM blocks the vCPU, or polls before that; the account "halted" starts. */
+static inline void kvm_exitstats_block(struct kvm_vcpu *vcpu)
+{
+	if (kvm_exitstats_in_use())
+		__kvm_exitstats_block(vcpu);
+}
+
+/* The vCPU wakes up; the account of the latest exit goes on. */
+static inline void kvm_exitstats_unblock(struct kvm_vcpu *vcpu)
+{
+	if (kvm_exitstats_in_use())
+		__kvm_exitstats_unblock(vcpu);
+}
+
+/*
+ * The vCPU leaves the CPU at @now; in the middle of an exit, the account "preempted",
+ * "asleep" or, after the end of KVM_RUN, "userspace" starts.
+ */
+static inline void kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now)
+{
+	if (kvm_exitstats_in_use())
+		__kvm_exitstats_put(vcpu, now);
+}
+
+/* The vCPU gets a CPU; in KVM_RUN, the account of the latest exit goes on. */
+static inline void kvm_exitstats_load(struct kvm_vcpu *vcpu)
+{
+	if (kvm_exitstats_in_use())
+		__kvm_exitstats_load(vcpu);
+}
+
+/* exitstats_reasons.c; constant once the vendor module is loaded */
+extern u32 kvm_exitstats_numbering;
+extern u32 kvm_exitstats_nr_accounts;
+
+void kvm_exitstats_setup_reasons(u32 numbering);
+bool kvm_exitstats_is_defined(u32 code);
+u32 kvm_exitstats_code_of(u32 account);
+
+/* exitstats.c */
+void kvm_exitstats_hardware_setup(u32 numbering);
+void kvm_exitstats_module_exit(void);
 void kvm_exitstats_init_vm(struct kvm *kvm);
+void kvm_exitstats_destroy_vm(struct kvm *kvm);
+int kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu);
+void kvm_exitstats_postcreate_vcpu(struct kvm_vcpu *vcpu);
+void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu);
 int kvm_exitstats_check_extension(struct kvm *kvm);
 int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
-void kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu, const u16 *vendor_reason);
-void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu);
-bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account *accounts);
+
+/* exitstats_cpuid.c */
+bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32 account);
+
+/* Answer CPUID if *@eax is one of the four leaves and the VM counts. */
+static inline bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx,
+				       u32 *edx)
+{
+	return kvm_exitstats_in_use() && *eax - KVM_EXITSTATS_LEAF_CYCLES < 4 &&
+	       vcpu->arch.exitstats && __kvm_exitstats_cpuid(vcpu, eax, ebx, ecx, edx);
+}
+
 int kvm_exitstats_device_attr(struct kvm_vcpu *vcpu, unsigned int ioctl,
 			      const struct kvm_device_attr *attr);
-void kvm_exitstats_create_vm_debugfs(struct kvm *kvm);
-void kvm_exitstats_create_vcpu_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir);
-
-u64 __kvm_exitstats_sum(struct kvm *kvm, size_t offset);
-#define kvm_exitstats_sum(kvm, counter)	\
-	__kvm_exitstats_sum(kvm, offsetof(struct kvm_vcpu, counter))
+void kvm_exitstats_create_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir);
 
 #else
 
-static inline u64 kvm_exitstats_stamp(struct kvm_vcpu *vcpu, u64 tsc) { return tsc; }
-static inline void kvm_exitstats_count(struct kvm_vcpu *vcpu, fastpath_t completion) {}
-static inline void kvm_exitstats_stamp_fastpath(struct kvm_vcpu *vcpu) {}
-static inline fastpath_t kvm_exitstats_count_fastpath(struct kvm_vcpu *vcpu,
-						      fastpath_t completion)
-{
-	return completion;
-}
-
-static inline void kvm_exitstats_hardware_setup(void) {}
+static __always_inline void kvm_exitstats_enter(struct kvm_vcpu *vcpu) {}
+static __always_inline void kvm_exitstats_exit(struct kvm_vcpu *vcpu, u64 code) {}
+static __always_inline u64 kvm_exitstats_exit_tsc(struct kvm_vcpu *vcpu) { return rdtsc(); }
+static inline void kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code) {}
+static inline void kvm_exitstats_run_begin(struct kvm_vcpu *vcpu) {}
+static inline void kvm_exitstats_run_end(struct kvm_vcpu *vcpu) {}
+static inline void kvm_exitstats_block(struct kvm_vcpu *vcpu) {}
+static inline void kvm_exitstats_unblock(struct kvm_vcpu *vcpu) {}
+static inline void kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now) {}
+static inline void kvm_exitstats_load(struct kvm_vcpu *vcpu) {}
+static inline void kvm_exitstats_hardware_setup(u32 numbering) {}
+static inline void kvm_exitstats_module_exit(void) {}
 static inline void kvm_exitstats_init_vm(struct kvm *kvm) {}
+static inline void kvm_exitstats_destroy_vm(struct kvm *kvm) {}
+static inline int kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu) { return 0; }
+static inline void kvm_exitstats_postcreate_vcpu(struct kvm_vcpu *vcpu) {}
+static inline void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu) {}
 static inline int kvm_exitstats_check_extension(struct kvm *kvm) { return 0; }
 static inline int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap)
 {
 	return -EINVAL;
 }
 
-static inline void kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu, const u16 *vendor_reason) {}
-static inline void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu) {}
-static inline bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx,
-				       u32 *ecx, u32 *edx)
+static inline bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx,
+				       u32 *edx)
 {
 	return false;
 }
@@ -175,9 +270,7 @@ static inline int kvm_exitstats_device_attr(struct kvm_vcpu *vcpu, unsigned int 
 	return -ENXIO;
 }
 
-static inline void kvm_exitstats_create_vm_debugfs(struct kvm *kvm) {}
-static inline void kvm_exitstats_create_vcpu_debugfs(struct kvm_vcpu *vcpu,
-						     struct dentry *dir) {}
+static inline void kvm_exitstats_create_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir) {}
 
 #endif /* CONFIG_KVM_EXITSTATS */
 

@@ -5,75 +5,213 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kvm_host.h>
+#include <linux/llist.h>
 #include <linux/nospec.h>
 
 #include "cpuid.h"
 #include "exitstats.h"
+#include "x86.h"
 
-/*
- * The one table of what the SDM defines: vol. 3, appendix "VMX Basic Exit
- * Reasons", as of 2026. VMX_EXIT_REASONS names a part of it.
- */
-static bool exitstats_reason_defined(u32 reason)
+#define EXITSTATS_NO_ACCOUNT	U32_MAX
+
+/* A decoded selector. */
+struct exitstats_selection {
+	bool defined;
+	bool vcpu;		/* the vCPU's figures, not the VM's */
+	bool numbering;		/* the numbering, not figures */
+	u32 account;		/* NO_ACCOUNT: the figures are 0 */
+};
+
+/* @selector comes from the guest: bound each index derived from it, also under speculation. */
+static struct exitstats_selection exitstats_select(u32 selector)
 {
-	switch (reason) {
-	case 0 ... 34:
-	case 36 ... 37:
-	case 39 ... 41:
-	case 43 ... 70:
-	case 72 ... 81:
-	case 84 ... 85:
-		return true;
+	struct exitstats_selection s = { .account = EXITSTATS_NO_ACCOUNT };
+	u32 n = selector & U16_MAX, kind = selector - n;
+
+	switch (kind) {
+	case 0:
+	case KVM_EXITSTATS_SELECT_REASON(0):
+	case KVM_EXITSTATS_SELECT_REASON(0) | KVM_EXITSTATS_SELECT_VCPU:
+		s.defined = kvm_exitstats_is_defined(n);
+		n = kvm_exitstats_account_of[array_index_nospec(kvm_exitstats_index(n),
+								KVM_EXITSTATS_NR_INDEXES)];
+		if (n != KVM_EXITSTATS_OTHER)
+			s.account = n;
+		break;
+	case KVM_EXITSTATS_SELECT_ACCOUNT(0):
+	case KVM_EXITSTATS_SELECT_ACCOUNT(0) | KVM_EXITSTATS_SELECT_VCPU:
+		s.numbering = n == (KVM_EXITSTATS_SELECT_NUMBERING & U16_MAX);
+		s.defined = s.numbering || n <= KVM_EXITSTATS_OTHER;
+		if (n <= KVM_EXITSTATS_OTHER)
+			s.account = array_index_nospec(n, KVM_EXITSTATS_FIRST_REASON);
+		break;
 	default:
-		return false;
+		return s;
 	}
+	s.vcpu = kind & KVM_EXITSTATS_SELECT_VCPU;
+	return s;
 }
 
-/**
- * kvm_exitstats_cpuid() - answer CPUID if the leaf is one of exitstats
- * @vcpu: the vCPU that executes CPUID; the VMM gave it no entry for that leaf
- *	  and index
- * @eax: in: leaf; out: as uapi linux/kvm_exitstats.h tells, like @ebx and @edx
- * @ebx: out
- * @ecx: in: basic exit reason, any value that the guest likes; out
- * @edx: out
- *
- * Exits are counted when they have been handled: this CPUID is in the next
+/* Offsets in a ledger of what to sum over the vCPUs, or for @longest, to find the largest. */
+struct exitstats_figures {
+	u32 exits;
+	u32 cycles;
+	u32 longest;	/* or 0: not wanted */
+};
+
+#define exitstats_offset(account, member)					\
+	offsetof(struct kvm_vcpu_exitstats, accounts[account].member)
+
+static u64 exitstats_read(const struct kvm_vcpu_exitstats *stats, u32 offset)
+{
+	return READ_ONCE(*(const u64 *)((const void *)stats + offset));
+}
+
+/* The longest exit of all reasons is not in the ledger, which keeps it for each reason. */
+static u64 exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 offset)
+{
+	u64 longest = 0;
+	u32 i;
+
+	if (offset != exitstats_offset(KVM_EXITSTATS_ALL, longest))
+		return exitstats_read(stats, offset);
+
+	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++)
+		longest = max(longest, READ_ONCE(stats->accounts[i].longest));
+	return longest;
+}
+
+/* In guest TSC cycles */
+static u64 exitstats_to_guest(struct kvm_vcpu *vcpu, u64 cycles)
+{
+	return kvm_scale_tsc(cycles, vcpu->arch.l1_tsc_scaling_ratio);
+}
+
+/* The figures of @vcpu alone. The exits first, see __kvm_exitstats_enter(). */
+static struct kvm_exitstats_account exitstats_of_vcpu(struct kvm_vcpu *vcpu,
+						      const struct exitstats_figures *which)
+{
+	const struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	struct kvm_exitstats_account sum;
+
+	sum.exits = exitstats_read(stats, which->exits);
+	sum.cycles = exitstats_to_guest(vcpu, exitstats_read(stats, which->cycles));
+	sum.longest = which->longest ?
+		      exitstats_to_guest(vcpu, exitstats_longest(stats, which->longest)) : 0;
+	return sum;
+}
+
+/*
+ * The figures of the VM, summed over its vCPUs, with what its guest accumulated
+ * elsewhere. The counters of a vCPU only grow, and vCPUs only join while the VM runs: for
+ * one reader the sum never goes backwards.
+ */
+static struct kvm_exitstats_account exitstats_of_vm(struct kvm_vcpu *vcpu,
+						    const struct exitstats_figures *which)
+{
+	struct kvm_exitstats *vm = &vcpu->kvm->arch.exitstats;
+	/* Pairs with exitstats_set_base(). */
+	const struct kvm_vcpu_exitstats *base = smp_load_acquire(&vm->base), *stats;
+	struct llist_node *first = READ_ONCE(vm->ledgers.first);
+	struct kvm_exitstats_account sum = {};
+
+	llist_for_each_entry(stats, first, next) {
+		sum.exits += exitstats_read(stats, which->exits);
+		sum.cycles += exitstats_read(stats, which->cycles);
+	}
+	sum.cycles = exitstats_to_guest(vcpu, sum.cycles);
+
+	if (which->longest) {
+		llist_for_each_entry(stats, first, next)
+			sum.longest = max(sum.longest, exitstats_longest(stats, which->longest));
+		sum.longest = exitstats_to_guest(vcpu, sum.longest);
+	}
+
+	if (base) {
+		sum.exits += exitstats_read(base, which->exits);
+		sum.cycles += exitstats_read(base, which->cycles);
+		if (which->longest)
+			sum.longest = max(sum.longest, exitstats_read(base, which->longest));
+	}
+	return sum;
+}
+
+/* What the guest reads of @account of its VM: cycles are guest TSC cycles. */
+struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32 account)
+{
+	const struct exitstats_figures which = {
+		.exits = exitstats_offset(account, exits),
+		.cycles = exitstats_offset(account, cycles),
+		.longest = exitstats_offset(account, longest),
+	};
+
+	return exitstats_of_vm(vcpu, &which);
+}
+
+/*
+ * Answer CPUID for one of the four leaves, @eax. @ecx is the selector and may have any
+ * value. Exits are counted when KVM is done with them: this CPUID is in the next
  * reading.
  *
- * Return: false if the leaf is not answered here, the registers left alone: the
- * VM does not count, or the leaf is another or the VMM's own
+ * Return: false, with the registers unchanged, if the VMM has its own entry for the leaf or
+ * restricts it to CPL 0.
  */
-bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
-	u32 leaf = *eax, index = *ecx, reason, status;
-	struct kvm *kvm = vcpu->kvm;
-	u64 exits = 0, cycles = 0;
+	struct exitstats_figures which = {
+		.exits = exitstats_offset(KVM_EXITSTATS_ALL, exits),
+		.cycles = exitstats_offset(KVM_EXITSTATS_ALL, cycles),
+	};
+	struct exitstats_selection s = {};
+	struct kvm_exitstats_account sum;
+	u32 leaf = *eax, selector = *ecx;
+	u32 status;
 
-	if (leaf < KVM_EXITSTATS_LEAF_CYCLES || leaf > KVM_EXITSTATS_LEAF_TOTAL ||
-	    !kvm->arch.exitstats.enabled || kvm_find_cpuid_entry(vcpu, leaf))
+	if (kvm_find_cpuid_entry(vcpu, leaf) ||
+	    ((vcpu->kvm->arch.exitstats.flags & KVM_EXITSTATS_CPL0) &&
+	     kvm_x86_ops.get_cpl(vcpu) > 0))
 		return false;
 
-	/* Bounded for the table, too: compilers may make it data. */
-	reason = array_index_nospec(min(index, KVM_EXITSTATS_OTHER), KVM_EXITSTATS_NR_SLOTS);
-	status = exitstats_reason_defined(reason) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
+	if (leaf != KVM_EXITSTATS_LEAF_TOTAL) {
+		s = exitstats_select(selector);
+		if (s.account != EXITSTATS_NO_ACCOUNT)
+			which.exits = exitstats_offset(s.account, exits);
+	}
+	if (leaf == KVM_EXITSTATS_LEAF_CYCLES && s.account != EXITSTATS_NO_ACCOUNT) {
+		which.cycles = exitstats_offset(s.account, cycles);
+		which.longest = exitstats_offset(s.account, longest);
+	}
 
-	if (leaf == KVM_EXITSTATS_LEAF_TOTAL)
-		exits = kvm_exitstats_sum(kvm, arch.exitstats.exits);
-	else if (leaf != KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
-		exits = kvm_exitstats_sum(kvm, stat.exits_by_reason[reason]);
+	sum = s.vcpu ? exitstats_of_vcpu(vcpu, &which) : exitstats_of_vm(vcpu, &which);
+	if (s.account == EXITSTATS_NO_ACCOUNT) {
+		sum.exits = s.numbering ? kvm_exitstats_numbering : 0;
+		if (leaf != KVM_EXITSTATS_LEAF_REASON)
+			sum.cycles = 0;
+	}
+	status = s.defined ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 
-	if (leaf == KVM_EXITSTATS_LEAF_TOTAL || leaf == KVM_EXITSTATS_LEAF_REASON)
-		cycles = kvm_exitstats_sum(kvm, arch.exitstats.cycles);
-	else if (leaf == KVM_EXITSTATS_LEAF_CYCLES && status == KVM_EXITSTATS_DEFINED)
-		cycles = kvm_exitstats_sum(kvm, stat.cycles_by_reason[reason]);
+	*ebx = upper_32_bits(sum.cycles);
+	*ecx = lower_32_bits(sum.cycles);
+	*edx = status;
+	switch (leaf) {
+	case KVM_EXITSTATS_LEAF_TOTAL:
+		*eax = lower_32_bits(sum.exits);
+		*edx = upper_32_bits(sum.exits);
+		break;
+	case KVM_EXITSTATS_LEAF_REASON:
+		*eax = lower_32_bits(sum.exits);
+		break;
+	case KVM_EXITSTATS_LEAF_EXITS:
+		*eax = lower_32_bits(sum.exits);
+		*ebx = upper_32_bits(sum.exits);
+		*ecx = 0;
+		break;
+	case KVM_EXITSTATS_LEAF_CYCLES:
+		*eax = min_t(u64, sum.longest, U32_MAX);
+		break;
+	}
 
-	*eax = lower_32_bits(exits);
-	*ebx = leaf == KVM_EXITSTATS_LEAF_EXITS ? upper_32_bits(exits) : upper_32_bits(cycles);
-	*ecx = lower_32_bits(cycles);
-	*edx = leaf == KVM_EXITSTATS_LEAF_TOTAL ? upper_32_bits(exits) : status;
-
-	vcpu_debug(vcpu, "exitstats: leaf %x reason %u: %llu exits, %llu cycles\n",
-		   leaf, index, exits, cycles);
+	vcpu_debug(vcpu, "exitstats: leaf %x selector %x: %llu exits, %llu cycles\n", leaf, selector,
+		   sum.exits, sum.cycles);
 	return true;
 }

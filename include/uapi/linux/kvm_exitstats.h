@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * KVM exitstats: VM exits by reason and their cycles, for the guest and the VMM.
+ * KVM exitstats: where a vCPU's time goes, for the guest and the VMM.
  *
- * Documentation/virt/kvm/exitstats.rst tells what the figures mean.
+ * Documentation/virt/kvm/exitstats.rst explains the figures.
  */
 #ifndef _UAPI_LINUX_KVM_EXITSTATS_H
 #define _UAPI_LINUX_KVM_EXITSTATS_H
@@ -10,17 +10,16 @@
 #include <linux/types.h>
 
 /*
- * The CPUID leaves, available at any privilege level. In: EAX is the leaf and
- * ECX the basic exit reason (Intel SDM vol. 3, appendix "VMX Basic Exit
- * Reasons"). Out: figures of the VM that executes CPUID, over all its vCPUs,
- * since the VM was made. "hi" and "lo" are the halves of one 64-bit figure.
+ * The CPUID leaves. In: EAX is the leaf and ECX a selector, see below. Out:
  *
  *	leaf		EAX		EBX		ECX		EDX
  *	TOTAL		total exits lo	total cycles hi	total cycles lo	total exits hi
  *	REASON		exits lo	total cycles hi	total cycles lo	status
  *	EXITS		exits lo	exits hi	0		status
- *	CYCLES		0		cycles hi	cycles lo	status
+ *	CYCLES		longest exit	cycles hi	cycles lo	status
  *
+ * "hi" and "lo" are the halves of one 64-bit figure. Totals are over all exit reasons.
+ * Cycles are those of the guest's TSC. The longest exit saturates at 2^32 - 1 cycles.
  * TOTAL ignores ECX.
  */
 #define KVM_EXITSTATS_LEAF_CYCLES	0x4ffffffc
@@ -29,55 +28,93 @@
 #define KVM_EXITSTATS_LEAF_TOTAL	0x4fffffff
 
 /*
- * Status of a reason. For an undefined one, its own exits and cycles read 0.
+ * Selectors. A plain number below 0x10000 is an exit reason in the numbering of the
+ * host's CPU, for the whole VM, and the same as SELECT_REASON(n).
+ *
+ *	SELECT_REASON(n)	exit reason n: the VMX basic exit reason (Intel SDM
+ *				vol. 3, appendix "VMX Basic Exit Reasons"), or the SVM
+ *				exit code (AMD APM vol. 2, appendix "SVM Intercept Exit
+ *				Codes")
+ *	SELECT_ACCOUNT(a)	account a, one of KVM_EXITSTATS_ACCOUNT_*; its exits
+ *				are how often it was entered
+ *	SELECT_NUMBERING	EAX of leaf EXITS is the numbering, one of
+ *				KVM_EXITSTATS_NUMBERING_*
+ *	SELECT_*() | SELECT_VCPU	the same for the vCPU that executes CPUID. Plain numbers
+ *				cannot be combined with it
  */
-#define KVM_EXITSTATS_DEFINED		0		/* the SDM lists it */
-#define KVM_EXITSTATS_UNDEFINED		0xffffffff	/* the SDM does not */
+#define KVM_EXITSTATS_SELECT_REASON(n)	(0x4f000000u + (n))
+#define KVM_EXITSTATS_SELECT_ACCOUNT(a)	(0x4f010000u + (a))
+#define KVM_EXITSTATS_SELECT_NUMBERING	0x4f01ffffu
+#define KVM_EXITSTATS_SELECT_VCPU	0x00800000u
+
+#define KVM_EXITSTATS_ACCOUNT_ALL	0	/* all exits */
+#define KVM_EXITSTATS_ACCOUNT_GUEST	1	/* in the guest */
+#define KVM_EXITSTATS_ACCOUNT_USERSPACE	2	/* outside KVM_RUN */
+#define KVM_EXITSTATS_ACCOUNT_HALTED	3	/* blocked by KVM, or polling before that */
+#define KVM_EXITSTATS_ACCOUNT_PREEMPTED	4	/* scheduled out while runnable */
+#define KVM_EXITSTATS_ACCOUNT_ASLEEP	5	/* scheduled out: KVM waits for something */
+#define KVM_EXITSTATS_ACCOUNT_OTHER	6	/* exits with an unknown reason */
+
+#define KVM_EXITSTATS_NUMBERING_VMX	1
+#define KVM_EXITSTATS_NUMBERING_SVM	2
 
 /*
- * Presence: with ECX = KVM_EXITSTATS_PROBE, LEAF_EXITS answers EAX = EBX =
- * ECX = 0 and EDX = KVM_EXITSTATS_UNDEFINED. No other host does.
+ * Status of a selector. If it is undefined, its figures read 0; the totals in leaf REASON
+ * are not affected.
+ */
+#define KVM_EXITSTATS_DEFINED		0
+#define KVM_EXITSTATS_UNDEFINED		0xffffffff
+
+/*
+ * Presence: with ECX = KVM_EXITSTATS_PROBE, leaf EXITS answers EAX = EBX = ECX = 0
+ * and EDX = KVM_EXITSTATS_UNDEFINED. No host without exitstats does.
  */
 #define KVM_EXITSTATS_PROBE		0xffffffff
 
 /*
- * For the VMM: KVM_CHECK_EXTENSION says 1 where the host can count, and
- * KVM_ENABLE_CAP on a VM, before its first vCPU, decides for that VM: args[0] is
- * 1 (count, and answer the leaves) or 0 (neither); args[1] to args[3] are 0.
- * EINVAL: other arguments, or a host or VM type that cannot count. EBUSY: the VM
- * has a vCPU already. The number lies far from those that the kernel hands out,
- * so that it is the same for every kernel that the series is applied to.
+ * For the VMM: KVM_CHECK_EXTENSION returns the flags that the host supports, 0 if it
+ * cannot count. KVM_ENABLE_CAP on a VM, before its first vCPU, decides for that VM:
+ * args[0] has the flags, or is 0 (do not count); args[1] to args[3] are 0.
+ * EINVAL: other arguments, an unsupported flag, a flag without KVM_EXITSTATS_COUNT, or a host or VM type that
+ * cannot count. EBUSY: the VM has a vCPU already. The number is far from those that the
+ * kernel hands out, so that it is the same for every kernel the series is applied to.
  */
 #define KVM_CAP_X86_EXITSTATS		0x4ffffffc
 
+#define KVM_EXITSTATS_COUNT		1	/* count, and answer the leaves */
+#define KVM_EXITSTATS_CPL0		2	/* answer the leaves at CPL 0 only */
+
 /*
  * For live migration: group and attribute of a vCPU's KVM_GET_DEVICE_ATTR and
- * KVM_SET_DEVICE_ATTR, whose addr points to struct kvm_exitstats_state.
+ * KVM_SET_DEVICE_ATTR; addr points to struct kvm_exitstats_state. The state is the
+ * VM's: what its guest reads in the leaves, the same from each of its vCPUs. It suffices
+ * to save it from one vCPU and to restore it to one.
  *
- * Get: nr says for how many entries there is room and becomes the number of those
- * filled in, one for each reason that occurred. E2BIG: no room, nr says how much
- * is needed (KVM_EXITSTATS_MAX_ENTRIES always does).
- * Set: replaces all counters of a vCPU that has not run yet. A reason that this
- * kernel has no counter for is added to KVM_EXITSTATS_REASON_OTHER. EBUSY: the
- * vCPU has run. EINVAL: nr is too large, or reserved is not 0.
+ * Get: set nr to the number of entries that there is room for. KVM sets it to the number
+ * filled in. E2BIG: not enough room; nr is the number needed (KVM_EXITSTATS_MAX_ENTRIES
+ * always suffices).
+ * Set: the guest's next reading continues from these figures. Stop all vCPUs first; they may
+ * have run before. The host's statistics do not change. An exit reason that
+ * this kernel does not know is added to KVM_EXITSTATS_ACCOUNT_OTHER.
+ * EINVAL: another numbering, another selector, nr too large, or reserved is not 0.
  * ENXIO for both: the VM does not count.
  */
 #define KVM_VCPU_EXITSTATS		0x4ffffffc
 #define KVM_VCPU_EXITSTATS_STATE	0
 
-#define KVM_EXITSTATS_REASON_OTHER	0xffffffff
 #define KVM_EXITSTATS_MAX_ENTRIES	256
 
 struct kvm_exitstats_entry {
-	__u32 reason;	/* basic exit reason, or KVM_EXITSTATS_REASON_OTHER */
+	__u32 selector;	/* SELECT_REASON(), or SELECT_ACCOUNT() of GUEST to OTHER */
 	__u32 reserved;
 	__u64 exits;
-	__u64 cycles;	/* host TSC cycles */
+	__u64 cycles;	/* guest TSC cycles */
+	__u64 longest;	/* guest TSC cycles */
 };
 
 struct kvm_exitstats_state {
 	__u32 nr;
-	__u32 reserved;
+	__u32 numbering;
 	struct kvm_exitstats_entry entries[];
 };
 

@@ -1,62 +1,113 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * KVM exitstats: what a VM and its vCPUs hold. The code is in
- * arch/x86/kvm/exitstats.h (counting) and exitstats*.c (everything else).
+ * arch/x86/kvm/exitstats.h (the hot path) and exitstats*.c (everything else).
  */
 #ifndef _ASM_X86_KVM_EXITSTATS_H
 #define _ASM_X86_KVM_EXITSTATS_H
 
+#include <linux/cache.h>
+#include <linux/llist.h>
 #include <linux/types.h>
-#include <asm/local64.h>
+
+struct kvm;
+struct kvm_vcpu;
 
 #ifdef CONFIG_KVM_EXITSTATS
 
-/*
- * One slot for each basic exit reason of the Intel SDM, today 0 to 85, and one
- * for whatever lies beyond. They are the buckets of the two histograms in struct
- * kvm_vcpu_stat, exits_by_reason and cycles_by_reason.
- */
-#define KVM_EXITSTATS_OTHER	86u
-#define KVM_EXITSTATS_NR_SLOTS	(KVM_EXITSTATS_OTHER + 1)
-
 /**
- * struct kvm_exitstats - exitstats of a VM, constant once it has a vCPU
- * @supported: the vendor module counts the exits of this type of VM
- * @enabled: its exits are counted, and it has the CPUID leaves
+ * struct kvm_exitstats_account - the time that a vCPU spent in one way
+ * @cycles: time in this account, in host TSC cycles
+ * @exits: for an exit reason, the exits that KVM is done with; for another
+ *	   account, how often it was entered
+ * @longest: for an exit reason, the host TSC cycles of its longest exit
  */
-struct kvm_exitstats {
-	bool supported;
-	bool enabled;
+struct kvm_exitstats_account {
+	u64 cycles;
+	u64 exits;
+	u64 longest;
+};
+
+/*
+ * The accounts of a vCPU, by index. The first indexes, up to KVM_EXITSTATS_OTHER, are the
+ * account numbers in uapi linux/kvm_exitstats.h. One account follows for each exit reason
+ * that can occur (exitstats_reasons.c).
+ */
+enum {
+	KVM_EXITSTATS_ALL,		/* the sum of OTHER and all exit reasons */
+	KVM_EXITSTATS_GUEST,
+	KVM_EXITSTATS_USERSPACE,
+	KVM_EXITSTATS_HALTED,
+	KVM_EXITSTATS_PREEMPTED,
+	KVM_EXITSTATS_ASLEEP,
+	KVM_EXITSTATS_OTHER,		/* exits of any other reason */
+	KVM_EXITSTATS_FIRST_REASON,
 };
 
 /**
- * struct kvm_vcpu_exitstats - exitstats of a vCPU, beside the histograms
- * @tsc: host TSC at the latest exit
- * @vendor_reason: where the vendor module has the basic exit reason
- * @reason: basic exit reason of the latest exit
- * @uncounted: the fastpath completion of an exit that is still to be counted
- *	       when handle_exit() has returned: EXIT_FASTPATH_NONE, or -1, which
- *	       is none, for a vCPU that does not count
- * @exits: sum of exits_by_reason
- * @cycles: sum of cycles_by_reason, in host TSC cycles
+ * struct kvm_vcpu_exitstats - the ledger of a vCPU
+ * @created: host TSC when the vCPU was created. A negative period moves it back by the
+ *	     same amount, so that the accounts always add up to @since - @created
+ * @reason: while @account is not an exit reason, the account of the latest exit; before
+ *	    the first VM entry, userspace
+ * @took: host TSC cycles of the latest exit's earlier pieces
+ * @pieces: stands in for @reason as @account while an exit goes on after its first
+ *	    piece. Its longest exit is 0, so that kvm_exitstats_enter() takes the rare path
+ * @next: the next one of this VM's ledgers
+ * @counted: the latest exit has been counted already
+ * @running: in KVM_RUN, and not blocked
+ * @since: host TSC when the clock moved to @account
+ * @account: the account that the time since @since belongs to; NULL: the guest
+ * @accounts: see the enum above
  *
- * Written only by the thread that holds vcpu->mutex; any vCPU of the VM and any
- * reader of the statistics reads at any time. local64_t is what fits one writer:
- * a 64-bit atomic that is never torn, without the LOCK prefix.
+ * Only the thread that holds vcpu->mutex writes, with preemption or interrupts
+ * disabled. Anybody reads at any time: each counter has one writer and is aligned, so that
+ * no reader sees a torn value.
+ *
+ * The fields up to @next are for the rare paths. An exit writes to two or three cache
+ * lines: that of @since, which also holds the sum over all exits and the guest's account,
+ * and that of the exit reason, or two if its account straddles a line.
  */
 struct kvm_vcpu_exitstats {
-	u64 tsc;
-	const u16 *vendor_reason;
-	u32 reason;
-	int uncounted;
-	local64_t exits;
-	local64_t cycles;
+	u64 created;
+	struct kvm_exitstats_account *reason;
+	u64 took;
+	struct kvm_exitstats_account pieces;
+	struct llist_node next;
+
+	u64 since ____cacheline_aligned;
+	struct kvm_exitstats_account *account;
+	bool counted;
+	bool running;
+	struct kvm_exitstats_account accounts[];
 };
+
+/**
+ * struct kvm_exitstats - exitstats of a VM
+ * @flags: KVM_EXITSTATS_* flags of KVM_CAP_X86_EXITSTATS; constant once the VM has
+ *	   a vCPU
+ * @supported: the vendor module counts the exits of this type of VM; constant
+ * @ledgers: those of its vCPUs, which join when they have been created, and stay until the
+ *	     VM is destroyed; read at any time
+ * @base: what the guest accumulated elsewhere, in guest TSC cycles, or NULL. Of this
+ *	  ledger, only the accounts are used; written under kvm->lock, read at any time
+ */
+struct kvm_exitstats {
+	u8 flags;
+	bool supported;
+	struct llist_head ledgers;
+	struct kvm_vcpu_exitstats *base;
+};
+
+/* The statistics of a vCPU that has a ledger, see kvm_vcpu_stats_read(). */
+#define __KVM_HAVE_ARCH_VCPU_STATS
+
+ssize_t kvm_arch_vcpu_stats_read(struct kvm_vcpu *vcpu, char __user *buffer, size_t size,
+				 loff_t *offset);
 
 #else
 
 struct kvm_exitstats {};
-struct kvm_vcpu_exitstats {};
 
 #endif /* CONFIG_KVM_EXITSTATS */
 

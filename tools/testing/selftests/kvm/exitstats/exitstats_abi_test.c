@@ -7,14 +7,17 @@
 
 #define NR_LEAVES (KVM_EXITSTATS_LEAF_TOTAL - KVM_EXITSTATS_LEAF_CYCLES + 1)
 
+#define ACCOUNT(name)	KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_##name)
+#define OF_VCPU		KVM_EXITSTATS_SELECT_VCPU
+
 KVM_ONE_VCPU_TEST_SUITE(exitstats_abi);
 
-/* What happens in this guest needs no more than 32 bits. */
 static void guest_check_exits(u32 reason)
 {
 	u32 status = is_defined(reason) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, reason);
 
+	/* What happens in this guest is fewer than 2^32 exits. */
 	__GUEST_ASSERT((!status || !r.eax) && !r.ebx && !r.ecx && r.edx == status,
 		       "exits of %u: %x %x %x %x", reason, r.eax, r.ebx, r.ecx, r.edx);
 }
@@ -24,7 +27,11 @@ static void guest_check_cycles(u32 reason)
 	u32 status = is_defined(reason) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, reason);
 
-	__GUEST_ASSERT(!r.eax && !r.ebx && (!status || !r.ecx) && r.edx == status,
+	u64 cycles = make_u64(r.ebx, r.ecx);
+
+	/* EAX is the longest exit. */
+	__GUEST_ASSERT(r.eax <= cycles && !r.eax == !cycles && (!status || !cycles) &&
+		       r.edx == status,
 		       "cycles of %u: %x %x %x %x", reason, r.eax, r.ebx, r.ecx, r.edx);
 }
 
@@ -33,7 +40,7 @@ static void guest_check_reason(u32 reason)
 	u32 status = is_defined(reason) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_REASON, reason);
 
-	__GUEST_ASSERT((!status || !r.eax) && !r.ebx && r.ecx && r.edx == status,
+	__GUEST_ASSERT((!status || !r.eax) && make_u64(r.ebx, r.ecx) && r.edx == status,
 		       "reason %u: %x %x %x %x", reason, r.eax, r.ebx, r.ecx, r.edx);
 }
 
@@ -48,7 +55,7 @@ static void guest_reasons(void)
 {
 	int i;
 
-	/* LEAF_REASON has cycles from the first exit on. */
+	/* There are cycles in all from the first exit on. */
 	read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
 
 	for (i = 0; i <= 0x3ff; i++)
@@ -62,7 +69,7 @@ static void guest_reasons(void)
 	/* The bits that a VM exit sets above the basic reason, and the others. */
 	for (i = 16; i < 32; i++) {
 		guest_check_all(BIT(i));
-		guest_check_all(BIT(i) | EXIT_REASON_CPUID);
+		guest_check_all(BIT(i) | EXIT_CPUID);
 		guest_check_all(~BIT(i));
 	}
 	guest_check_all(KVM_EXITSTATS_PROBE);
@@ -74,15 +81,19 @@ KVM_ONE_VCPU_TEST(exitstats_abi, all_reasons, guest_reasons)
 	run_to_done(vcpu);
 }
 
-/* The SDM defines GETSEC, RSM, ENCLS and XSAVES exits; KVM here causes none. */
+/*
+ * The SDM defines GETSEC, RSM, ENCLS and XSAVES exits, the APM those for reads of IDTR, for
+ * RDTSC, PUSHF and, of AVIC, incomplete IPIs: KVM here causes none.
+ */
 static void guest_never_enabled(void)
 {
-	static const u8 reasons[] = { 11, 17, 60, 63 };
+	static const u16 vmx[] = { 11, 17, 60, 63 }, svm[] = { 0x66, 0x6e, 0x70, 0x401 };
+	const u16 *reasons = by_vendor(vmx, svm);
 	struct leaf r;
 	int i;
 
 	kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
-	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+	for (i = 0; i < ARRAY_SIZE(vmx); i++) {
 		r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, reasons[i]);
 		GUEST_ASSERT_EQ(r.eax | r.ebx | r.ecx | r.edx, 0);
 		r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, reasons[i]);
@@ -103,25 +114,25 @@ static void guest_leaves(void)
 	u64 interrupts;
 
 	do {
-		interrupts = exits_of(EXIT_REASON_EXTERNAL_INTERRUPT);
+		interrupts = exits_of(EXIT_INTERRUPT);
 		total = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, ~0u);
-		reason = read_leaf(KVM_EXITSTATS_LEAF_REASON, EXIT_REASON_CPUID);
-		exits = read_leaf(KVM_EXITSTATS_LEAF_EXITS, EXIT_REASON_CPUID);
-		cycles = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, EXIT_REASON_CPUID);
-	} while (exits_of(EXIT_REASON_EXTERNAL_INTERRUPT) != interrupts);
+		reason = read_leaf(KVM_EXITSTATS_LEAF_REASON, EXIT_CPUID);
+		exits = read_leaf(KVM_EXITSTATS_LEAF_EXITS, EXIT_CPUID);
+		cycles = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, EXIT_CPUID);
+	} while (exits_of(EXIT_INTERRUPT) != interrupts);
 
 	GUEST_ASSERT(total.eax >= reason.eax - 1);
 	GUEST_ASSERT_EQ(reason.eax + 1, exits.eax);
-	GUEST_ASSERT(reason.ecx > total.ecx);
-	GUEST_ASSERT(cycles.ecx);
-	GUEST_ASSERT_EQ(total.ebx | total.edx, 0);
+	GUEST_ASSERT(make_u64(reason.ebx, reason.ecx) > make_u64(total.ebx, total.ecx));
+	GUEST_ASSERT(make_u64(cycles.ebx, cycles.ecx));
+	GUEST_ASSERT_EQ(total.edx, 0);
 
 	/* An interrupt aside, the total grows by the reading itself. */
 	do {
-		interrupts = exits_of(EXIT_REASON_EXTERNAL_INTERRUPT);
+		interrupts = exits_of(EXIT_INTERRUPT);
 		total = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
 		exits = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
-	} while (exits_of(EXIT_REASON_EXTERNAL_INTERRUPT) != interrupts);
+	} while (exits_of(EXIT_INTERRUPT) != interrupts);
 	GUEST_ASSERT_EQ(exits.eax - total.eax, 1);
 	GUEST_DONE();
 }
@@ -131,10 +142,219 @@ KVM_ONE_VCPU_TEST(exitstats_abi, leaves_agree, guest_leaves)
 	run_to_done(vcpu);
 }
 
+/* What selects nothing: figures of 0, and the totals in LEAF_REASON. */
+static void guest_check_undefined(u32 selector)
+{
+	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, selector);
+
+	__GUEST_ASSERT(!r.eax && !r.ebx && !r.ecx && r.edx == KVM_EXITSTATS_UNDEFINED,
+		       "exits of %x: %x %x %x %x", selector, r.eax, r.ebx, r.ecx, r.edx);
+	r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, selector);
+	__GUEST_ASSERT(!r.eax && !r.ebx && !r.ecx && r.edx == KVM_EXITSTATS_UNDEFINED,
+		       "cycles of %x: %x %x %x %x", selector, r.eax, r.ebx, r.ecx, r.edx);
+	r = read_leaf(KVM_EXITSTATS_LEAF_REASON, selector);
+	__GUEST_ASSERT(!r.eax && make_u64(r.ebx, r.ecx) && r.edx == KVM_EXITSTATS_UNDEFINED,
+		       "reason %x: %x %x %x %x", selector, r.eax, r.ebx, r.ecx, r.edx);
+}
+
+static void guest_undefined_selectors(void)
+{
+	static const u32 selectors[] = {
+		0x00010000, 0x00800000, 0x0080000a, 0x00800072,	/* plain, of a vCPU */
+		0x10000000, 0x4e000000, 0x4effffff, 0x4e01000a,	/* below */
+		0x4f010007, 0x4f010008, 0x4f01000a, 0x4f01fffe,	/* accounts */
+		0x4f020000, 0x4f02000a, 0x4f100000, 0x4f1fffff,	/* other fields */
+		0x4f200000, 0x4f20000a, 0x4f200072, 0x4f3f000a,	/* histogram: there is none */
+		0x4f400000, 0x4f7fffff, 0x50000000, 0x5000000a, 0x51000000, 0x7f000000,
+		0x8f000000, 0xcf00000a, 0xcf010001, 0x80000000,	/* above */
+		0x4f00ffff, 0x4f000404, 0x4f001000,		/* reasons */
+	};
+	int i;
+
+	read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
+	for (i = 0; i < ARRAY_SIZE(selectors); i++) {
+		guest_check_undefined(selectors[i]);
+		/* In a plain selector this bit is one more that is not defined. */
+		guest_check_undefined(selectors[i] | OF_VCPU);
+	}
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_abi, undefined_selectors, guest_undefined_selectors)
+{
+	run_to_done(vcpu);
+}
+
+static bool guest_reads_the_same(u32 leaf, u32 reason)
+{
+	struct leaf plain = read_leaf(leaf, reason);
+	struct leaf structured = read_leaf(leaf, KVM_EXITSTATS_SELECT_REASON(reason));
+	struct leaf vcpu = read_leaf(leaf, KVM_EXITSTATS_SELECT_REASON(reason) | OF_VCPU);
+
+	return !memcmp(&plain, &structured, sizeof(plain)) && !memcmp(&plain, &vcpu, sizeof(plain));
+}
+
+/* All ways to select one reason read the same, of a VM with one vCPU. */
+static void guest_structured(void)
+{
+	u32 reason, leaf;
+
+	flush_caches();
+	/* The first time, the code itself may fault. */
+	guest_reads_the_same(KVM_EXITSTATS_LEAF_EXITS, 0);
+	for (reason = 0; reason < 0x500; reason++) {
+		/* These change by reading. */
+		if (reason == EXIT_CPUID || reason == EXIT_INTERRUPT)
+			continue;
+		for (leaf = KVM_EXITSTATS_LEAF_CYCLES; leaf <= KVM_EXITSTATS_LEAF_EXITS; leaf++)
+			__GUEST_ASSERT(guest_reads_the_same(leaf, reason), "leaf %x, reason %u",
+				       leaf, reason);
+	}
+	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH)), 1);
+	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH) | OF_VCPU), 1);
+
+	/* This one by exactly 1, whichever way. */
+	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_CPUID)) + 1,
+			exits_of(EXIT_CPUID));
+	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_CPUID) | OF_VCPU) + 1,
+			exits_of(EXIT_CPUID));
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_abi, structured_selectors, guest_structured)
+{
+	run_to_done(vcpu);
+}
+
+static void guest_numbering(void)
+{
+	u32 numbering = by_vendor(KVM_EXITSTATS_NUMBERING_VMX, KVM_EXITSTATS_NUMBERING_SVM);
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_EXITS,
+					  KVM_EXITSTATS_SELECT_NUMBERING | (i ? OF_VCPU : 0));
+
+		GUEST_ASSERT_EQ(r.eax, numbering);
+		GUEST_ASSERT_EQ(r.ebx | r.ecx, 0);
+		GUEST_ASSERT_EQ(r.edx, KVM_EXITSTATS_DEFINED);
+		r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, KVM_EXITSTATS_SELECT_NUMBERING);
+		GUEST_ASSERT_EQ(r.eax | r.ebx | r.ecx | r.edx, 0);
+	}
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_abi, numbering, guest_numbering)
+{
+	run_to_done(vcpu);
+}
+
+/* How often each account was entered: this guest halts and is in userspace on demand. */
+static void guest_accounts(void)
+{
+	u64 exits, entries, halted, userspace;
+	u32 i;
+
+	x2apic_enable();
+	for (i = KVM_EXITSTATS_ACCOUNT_ALL; i <= KVM_EXITSTATS_ACCOUNT_OTHER; i++)
+		GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_EXITS,
+					  KVM_EXITSTATS_SELECT_ACCOUNT(i)).edx,
+				KVM_EXITSTATS_DEFINED);
+
+	/* For each exit the guest was entered, and for the one that reads once more. */
+	exits = exits_of(ACCOUNT(ALL) | OF_VCPU);
+	entries = exits_of(ACCOUNT(GUEST) | OF_VCPU);
+	GUEST_ASSERT(entries >= exits + 2);
+
+	userspace = exits_of(ACCOUNT(USERSPACE));
+	for (i = 0; i < 10; i++)
+		port_write(TEST_PORT);
+	GUEST_ASSERT_EQ(exits_of(ACCOUNT(USERSPACE)) - userspace, 10);
+
+	halted = exits_of(ACCOUNT(HALTED));
+	GUEST_ASSERT_EQ(halted, 0);
+	GUEST_ASSERT_EQ(cycles_of(ACCOUNT(HALTED)), 0);
+	x2apic_write_reg(APIC_TDCR, 0xb);
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_ONESHOT | TEST_VECTOR);
+	x2apic_write_reg(APIC_TMICT, 20000000);
+	asm volatile("sti; hlt; cli" : : : "memory");
+	GUEST_ASSERT_EQ(exits_of(ACCOUNT(HALTED)), 1);
+	GUEST_ASSERT(cycles_of(ACCOUNT(HALTED)));
+
+	GUEST_ASSERT(cycles_of(ACCOUNT(GUEST)) && cycles_of(ACCOUNT(USERSPACE)));
+	GUEST_ASSERT_EQ(exits_of(ACCOUNT(OTHER)), 0);
+	/* Only of exits there is a longest. */
+	GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_CYCLES, ACCOUNT(GUEST)).eax, 0);
+	GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_CYCLES, ACCOUNT(HALTED)).eax, 0);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_abi, accounts, guest_accounts)
+{
+	vm_install_exception_handler(vcpu->vm, TEST_VECTOR, guest_irq_handler);
+	run_to_done(vcpu);
+}
+
+/* Account "all exits" is what LEAF_TOTAL has. */
+static void guest_all_is_total(void)
+{
+	u64 interrupts, total, all, cycles;
+
+	do {
+		interrupts = exits_of(EXIT_INTERRUPT);
+		total = total_exits();
+		all = exits_of(ACCOUNT(ALL));
+	} while (exits_of(EXIT_INTERRUPT) != interrupts);
+	GUEST_ASSERT_EQ(all, total + 1);
+
+	cycles = total_cycles();
+	all = cycles_of(ACCOUNT(ALL));
+	GUEST_ASSERT(cycles < all && all < total_cycles());
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_abi, all_is_total, guest_all_is_total)
+{
+	run_to_done(vcpu);
+}
+
+/* The longest exit lies between the average and the sum, and is the longest of all. */
+static void guest_longest(void)
+{
+	u32 longest, all;
+	u64 exits, cycles;
+	int i;
+
+	GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_CYCLES, EXIT_FLUSH).eax, 0);
+	flush_caches();
+	longest = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, EXIT_FLUSH).eax;
+	GUEST_ASSERT(longest);
+	GUEST_ASSERT_EQ(longest, cycles_of(EXIT_FLUSH));
+
+	for (i = 1; i < 20; i++)
+		flush_caches();
+	GUEST_ASSERT(read_leaf(KVM_EXITSTATS_LEAF_CYCLES, EXIT_FLUSH).eax >= longest);
+	longest = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, EXIT_FLUSH).eax;
+	exits = exits_of(EXIT_FLUSH);
+	cycles = cycles_of(EXIT_FLUSH);
+	GUEST_ASSERT_EQ(exits, 20);
+	__GUEST_ASSERT(longest >= cycles / exits && longest < cycles,
+		       "longest of %lu exits, %lu cycles: %u", exits, cycles, longest);
+
+	all = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, ACCOUNT(ALL)).eax;
+	__GUEST_ASSERT(all >= longest, "longest of all %u, of one reason %u", all, longest);
+	GUEST_DONE();
+}
+
+KVM_ONE_VCPU_TEST(exitstats_abi, longest, guest_longest)
+{
+	run_to_done(vcpu);
+}
+
 static void guest_high_bits(void)
 {
 	u64 rax = 0xdeadbeef00000000 | KVM_EXITSTATS_LEAF_EXITS;
-	u64 rcx = 0xcafebabe00000000 | EXIT_REASON_CPUID;
+	u64 rcx = 0xcafebabe00000000 | EXIT_CPUID;
 	u64 rbx = ~0ull, rdx = ~0ull;
 
 	asm volatile("cpuid" : "+a"(rax), "+b"(rbx), "+c"(rcx), "+d"(rdx));
@@ -142,7 +362,7 @@ static void guest_high_bits(void)
 	GUEST_ASSERT_EQ(rbx, 0);
 	GUEST_ASSERT_EQ(rcx, 0);
 	GUEST_ASSERT_EQ(rdx, KVM_EXITSTATS_DEFINED);
-	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_CPUID), 1);
+	GUEST_ASSERT_EQ(exits_of(EXIT_CPUID), 1);
 	GUEST_DONE();
 }
 
@@ -221,7 +441,7 @@ TEST_F(exitstats_abi, off_by_parameter)
 	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_DONE);
 	assert_nothing_counted(vcpu);
 
-	vm_enable_cap(on, KVM_CAP_X86_EXITSTATS, 1);
+	vm_enable_cap(on, KVM_CAP_X86_EXITSTATS, KVM_EXITSTATS_COUNT);
 	vcpu = vm_vcpu_add(on, 0, guest_leaves);
 	run_to_done(vcpu);
 
@@ -247,10 +467,11 @@ TEST(capability)
 	struct kvm_vm *vm = vm_create(1);
 	struct kvm_vcpu *vcpu;
 
-	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_X86_EXITSTATS), 1);
-	TEST_ASSERT_EQ(vm_check_cap(vm, KVM_CAP_X86_EXITSTATS), 1);
+	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_X86_EXITSTATS), 3);
+	TEST_ASSERT_EQ(vm_check_cap(vm, KVM_CAP_X86_EXITSTATS), 3);
 
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 2, 0, 0, 0), EINVAL);
+	TEST_ASSERT_EQ(enable_cap(vm, 0, 4, 0, 0, 0), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1ull << 32, 0, 0, 0), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 1, 0, 0), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 0, 1, 0), EINVAL);
@@ -294,12 +515,13 @@ TEST(entry_of_the_vmm)
 		.eax = 6, .ebx = 7, .ecx = 8, .edx = 9,
 	};
 	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_KERNEL);
-	struct leaf r, max;
+	struct stats stats;
+	struct leaf r, absent = {};
 
 	add_entry(vcpu, &any);
 	add_entry(vcpu, &one);
 
-	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_EXITS, EXIT_REASON_CPUID);
+	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_EXITS, EXIT_CPUID);
 	TEST_ASSERT(r.eax == 1 && r.ebx == 2 && r.ecx == 3 && r.edx == 4,
 		    "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
 
@@ -308,15 +530,15 @@ TEST(entry_of_the_vmm)
 		    "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
 
 	/* The leaf is the VMM's, for the indices too that it has nothing for. */
-	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_CYCLES, EXIT_REASON_CPUID);
-	max = bare_read_leaf(vcpu, 0, 0);
-	max = bare_read_leaf(vcpu, max.eax, EXIT_REASON_CPUID);
-	TEST_ASSERT(!memcmp(&r, &max, sizeof(r)), "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
+	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_CYCLES, EXIT_CPUID);
+	absent = bare_absent(vcpu, EXIT_CPUID);
+	TEST_ASSERT(!memcmp(&r, &absent, sizeof(r)), "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
 
 	/* The other leaves are still there. */
-	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_REASON, EXIT_REASON_CPUID);
-	TEST_ASSERT(r.eax == 5 && !r.ebx && r.ecx && r.edx == KVM_EXITSTATS_DEFINED,
-		    "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
+	read_stats(vcpu, &stats);
+	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_REASON, EXIT_CPUID);
+	TEST_ASSERT(r.eax == stats.exits_by_reason[EXIT_CPUID] && r.eax && make_u64(r.ebx, r.ecx) &&
+		    r.edx == KVM_EXITSTATS_DEFINED, "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
 	assert_stats(vcpu);
 	kvm_vm_free(vcpu->vm);
 }
@@ -329,7 +551,7 @@ TEST(user_mode)
 	int i;
 
 	for (i = 0; i < 10; i++)
-		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_CPUID), i);
+		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), i);
 
 	/* #GP, which this guest cannot take. */
 	vcpu_set_msr(vcpu, MSR_MISC_FEATURES_ENABLES, MSR_MISC_FEATURES_ENABLES_CPUID_FAULT);
@@ -338,9 +560,45 @@ TEST(user_mode)
 
 	/* An exit that ends in a fault is one. */
 	read_stats(vcpu, &stats);
-	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_CPUID], 11);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_CPUID], 11);
 	assert_stats(vcpu);
 	kvm_vm_free(vcpu->vm);
+}
+
+/* Unless the VMM keeps the leaves to CPL 0: then CPL 3 reads what an unpatched host has. */
+TEST(user_mode_is_refused)
+{
+	static const u32 selectors[] = { 0, 10, 0x72, ACCOUNT(ALL), KVM_EXITSTATS_SELECT_NUMBERING,
+					 KVM_EXITSTATS_PROBE };
+	struct kvm_vm *vm = bare_vm();
+	struct leaf r, absent;
+	struct kvm_vcpu *vcpu;
+	u64 exits;
+	int leaf, i;
+
+	vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0);
+	bare_load(vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
+	vcpu = bare_vcpu(vm, 0, BARE_KERNEL);
+	for (i = 0; i < 10; i++)
+		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), i);
+
+	bare_set_mode(vcpu, BARE_USER);
+	for (leaf = 0; leaf < NR_LEAVES; leaf++) {
+		for (i = 0; i < ARRAY_SIZE(selectors); i++) {
+			absent = bare_absent(vcpu, selectors[i]);
+			r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_CYCLES + leaf, selectors[i]);
+			TEST_ASSERT(!memcmp(&r, &absent, sizeof(r)), "leaf %d, %x: %x %x %x %x",
+				    leaf, selectors[i], r.eax, r.ebx, r.ecx, r.edx);
+		}
+	}
+
+	/* They count all the same, and the kernel may go on reading. */
+	bare_set_mode(vcpu, BARE_KERNEL);
+	exits = bare_exits_of(vcpu, EXIT_CPUID);
+	TEST_ASSERT(exits >= 10 + NR_LEAVES * ARRAY_SIZE(selectors), "%lu exits", exits);
+	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), exits + 1);
+	assert_stats(vcpu);
+	kvm_vm_free(vm);
 }
 
 TEST(cpuid_faulting_spares_the_kernel)
@@ -350,7 +608,7 @@ TEST(cpuid_faulting_spares_the_kernel)
 
 	vcpu_set_msr(vcpu, MSR_MISC_FEATURES_ENABLES, MSR_MISC_FEATURES_ENABLES_CPUID_FAULT);
 	for (i = 0; i < 10; i++)
-		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_CPUID), i);
+		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), i);
 	assert_stats(vcpu);
 	kvm_vm_free(vcpu->vm);
 }
@@ -366,50 +624,14 @@ TEST(system_management_mode)
 	bare_load(vm, BARE_SMM_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	/* SMM has an address space of its own: let it be the same memory. */
 	vm_set_user_memory_region(vm, 1 << 16, 0, 0, BARE_PAGES * PAGE_SIZE, addr_gpa2hva(vm, 0));
-	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_CPUID), 0);
-	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_CPUID), 1);
+	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), 0);
+	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), 1);
 
 	vcpu_ioctl(vcpu, KVM_SMI, NULL);
-	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_REASON_CPUID), 2);
+	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), 2);
 	TEST_ASSERT(vcpu->run->flags & KVM_RUN_X86_SMM, "not in SMM");
 	assert_stats(vcpu);
 	kvm_vm_free(vm);
-}
-
-/* The statistics say what they are, for those who have never heard of them. */
-TEST_F(exitstats_abi, statistics)
-{
-	static const struct {
-		const char *name;
-		u32 unit;
-	} expected[] = {
-		{ "exits_by_reason", KVM_STATS_UNIT_NONE },
-		{ "cycles_by_reason", KVM_STATS_UNIT_CYCLES },
-	};
-	int fd = vcpu_get_stats_fd(self->vcpu), found = 0, i, j;
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs, *desc;
-
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	for (i = 0; i < header.num_desc; i++) {
-		desc = get_stats_descriptor(descs, i, &header);
-		for (j = 0; j < ARRAY_SIZE(expected); j++) {
-			if (strcmp(desc->name, expected[j].name))
-				continue;
-			found++;
-			TEST_ASSERT_EQ(desc->flags & KVM_STATS_TYPE_MASK,
-				       KVM_STATS_TYPE_LINEAR_HIST);
-			TEST_ASSERT_EQ(desc->flags & KVM_STATS_UNIT_MASK, expected[j].unit);
-			TEST_ASSERT_EQ(desc->flags & KVM_STATS_BASE_MASK, KVM_STATS_BASE_POW10);
-			TEST_ASSERT_EQ(desc->exponent, 0);
-			TEST_ASSERT_EQ(desc->bucket_size, 1);
-			TEST_ASSERT_EQ(desc->size, NR_SLOTS);
-		}
-	}
-	TEST_ASSERT_EQ(found, ARRAY_SIZE(expected));
-	free(descs);
-	close(fd);
 }
 
 int main(int argc, char *argv[])

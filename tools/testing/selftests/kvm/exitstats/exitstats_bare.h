@@ -132,6 +132,16 @@ static inline struct leaf bare_read_leaf(struct kvm_vcpu *vcpu, u32 leaf, u32 re
 	return (struct leaf) { regs.rax, regs.rbx, regs.rcx, regs.rdx };
 }
 
+/* What an unpatched host answers, see guest_assert_absent() */
+static inline struct leaf bare_absent(struct kvm_vcpu *vcpu, u32 index)
+{
+	struct leaf zeros = {};
+
+	if (!host_cpu_is_intel)
+		return zeros;
+	return bare_read_leaf(vcpu, bare_read_leaf(vcpu, 0, 0).eax, index);
+}
+
 static inline u64 bare_exits_of(struct kvm_vcpu *vcpu, u32 reason)
 {
 	struct leaf r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_EXITS, reason);

@@ -9,6 +9,7 @@
 
 #define NR_EXITS	5000
 #define NR_VMS		8
+#define SUPPORTED	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0)
 
 /* Report at once whether the leaves are there, then cause exits. */
 static void guest(void)
@@ -18,7 +19,7 @@ static void guest(void)
 
 	GUEST_SYNC(!r.eax && !r.ebx && !r.ecx && r.edx == KVM_EXITSTATS_UNDEFINED);
 	for (i = 0; i < NR_EXITS; i++)
-		asm volatile("invd");
+		flush_caches();
 	GUEST_DONE();
 }
 
@@ -102,7 +103,7 @@ TEST_F(parameter, gives_way_to_the_vmm)
 	struct kvm_vcpu *vcpu;
 
 	set_parameter(false);
-	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_X86_EXITSTATS), 1);
+	TEST_ASSERT(kvm_check_cap(KVM_CAP_X86_EXITSTATS) & KVM_EXITSTATS_COUNT, "not there");
 	vcpu = create_vm(1);
 	TEST_ASSERT(vm_counts(vcpu), "the capability does not enable");
 	kvm_vm_free(vcpu->vm);
@@ -140,21 +141,22 @@ TEST(capability_is_there)
 {
 	struct kvm_vm *vm = vm_create_barebones();
 
-	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_X86_EXITSTATS), 1);
-	TEST_ASSERT_EQ(vm_check_cap(vm, KVM_CAP_X86_EXITSTATS), 1);
+	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_X86_EXITSTATS), SUPPORTED);
+	TEST_ASSERT_EQ(vm_check_cap(vm, KVM_CAP_X86_EXITSTATS), SUPPORTED);
 	kvm_vm_free(vm);
 }
 
 TEST(capability_decides)
 {
+	static const int flags[] = { 0, KVM_EXITSTATS_COUNT, SUPPORTED };
 	struct kvm_vcpu *vcpu;
 	int i;
 
-	for (i = 0; i <= 1; i++) {
-		vcpu = create_vm(i);
-		TEST_ASSERT_EQ(vm_counts(vcpu), i);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		vcpu = create_vm(flags[i]);
+		TEST_ASSERT_EQ(vm_counts(vcpu), !!flags[i]);
 		run_to_end(vcpu);
-		if (i)
+		if (flags[i])
 			assert_stats(vcpu);
 		else
 			assert_nothing_counted(vcpu);
@@ -176,8 +178,12 @@ TEST(capability_decides_last)
 TEST(capability_refuses)
 {
 	static const struct kvm_enable_cap bad[] = {
-		{ .args = { 2 } },
+		{ .args = { KVM_EXITSTATS_CPL0 } },	/* without COUNT */
+		{ .args = { SUPPORTED + 1 } },
+		{ .args = { SUPPORTED + 2 } },
+		{ .args = { 1ull << 32 | 1 } },
 		{ .args = { 1ull << 32 } },
+		{ .args = { ~0ull } },
 		{ .args = { 1, 1 } },
 		{ .args = { 1, 0, 1 } },
 		{ .args = { 1, 0, 0, 1 } },
@@ -198,9 +204,10 @@ TEST(capability_refuses)
 	}
 
 	vcpu = vm_vcpu_add(vm, 0, guest);
-	for (i = 0; i <= 1; i++)
-		TEST_ASSERT(__vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i) < 0 && errno == EBUSY,
-			    "with a vCPU: %s", strerror(errno));
+	for (i = 0; i <= SUPPORTED; i++)
+		TEST_ASSERT(__vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i) < 0 &&
+			    errno == (i == KVM_EXITSTATS_CPL0 ? EINVAL : EBUSY),
+			    "%d with a vCPU: %s", i, strerror(errno));
 	TEST_ASSERT(!vm_counts(vcpu), "what was refused was done");
 	kvm_vm_free(vm);
 }
@@ -249,7 +256,7 @@ TEST(others_come_and_go_while_a_vm_counts)
 	pthread_join(thread, NULL);
 	assert_stats(runs);
 	read_stats(runs, &stats);
-	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVD], NR_EXITS);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_FLUSH], NR_EXITS);
 	kvm_vm_free(runs->vm);
 }
 

@@ -13,12 +13,15 @@
 #define KVM_DEBUGFS	"/sys/kernel/debug/kvm"
 #define VM_TABLE	-1	/* instead of a vCPU's ID */
 
+struct row {
+	u64 exits, cycles, longest;
+};
+
 struct table {
-	int nr_rows;
-	u64 exits[NR_SLOTS];
-	u64 cycles[NR_SLOTS];
-	u64 total_exits;
-	u64 total_cycles;
+	int nr_rows;			/* of exit reasons */
+	struct row reasons[MAX_SLOTS];
+	struct row total;
+	struct row accounts[KVM_EXITSTATS_ACCOUNT_OTHER];	/* GUEST to ASLEEP */
 };
 
 static inline void require_debugfs(void)
@@ -44,63 +47,104 @@ static inline int open_table(struct kvm_vm *vm, int vcpu_id)
 	return open(path, O_RDONLY);
 }
 
-/* The names of exit reasons, as the kernel has them. */
-static inline const char *slot_name(u32 slot)
+/* The names of exit reasons, as the kernel has them; a cell is one word. */
+static inline void slot_name(u32 slot, char *name, size_t size)
 {
-	static const struct {
+	struct name {
 		u32 reason;
 		const char *name;
-	} names[] = { VMX_EXIT_REASONS };
-	int i;
+	};
+	static const struct name vmx[] = { VMX_EXIT_REASONS }, svm[] = { SVM_EXIT_REASONS };
+	const struct name *names = by_vendor(vmx, svm);
+	int i, nr = by_vendor(ARRAY_SIZE(vmx), ARRAY_SIZE(svm));
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
+	snprintf(name, size, "%s", slot == OTHER_SLOT ? "other" : "-");
+	for (i = 0; i < nr; i++)
 		if (names[i].reason == slot)
-			return names[i].name;
-	return slot == NR_REASONS ? "other" : "-";
+			snprintf(name, size, "%s", names[i].name);
+	for (; *name; name++)
+		if (*name == ' ')
+			*name = '_';
+}
+
+/* The slot of a row of an exit reason: decimal on VMX, and on SVM as the APM has it. */
+static inline u32 parse_reason(const char *reason)
+{
+	char expected[8];
+	u32 slot;
+
+	if (!strcmp(reason, "-"))
+		return OTHER_SLOT;
+	slot = strtoul(reason, NULL, by_vendor(10, 16));
+	snprintf(expected, sizeof(expected), by_vendor("%u", "0x%x"), slot);
+	TEST_ASSERT(!strcmp(reason, expected), "reason %s, not %s", reason, expected);
+	return slot;
+}
+
+static inline void parse_row(const char *line, char *reason, char *name, struct row *row)
+{
+	u64 average;
+	char end;
+
+	TEST_ASSERT(sscanf(line, "%7s %31s %lu %lu %lu %lu%c", reason, name, &row->exits,
+			   &row->cycles, &average, &row->longest, &end) == 7 && end == '\n',
+		    "row: %s", line);
+	TEST_ASSERT_EQ(average, row->exits ? row->cycles / row->exits : 0);
 }
 
 /* Take a table apart, closing it. Whatever is not as documented fails. */
 static inline void parse_table(FILE *file, struct table *table)
 {
-	char line[256], reason[8], name[32], end;
-	u64 exits, cycles, average, sum_exits = 0, sum_cycles = 0;
-	int slot, last = -1;
-	bool total = false;
+	static const char *const accounts[] = {
+		[KVM_EXITSTATS_ACCOUNT_GUEST] = "guest",
+		[KVM_EXITSTATS_ACCOUNT_USERSPACE] = "userspace",
+		[KVM_EXITSTATS_ACCOUNT_HALTED] = "halted",
+		[KVM_EXITSTATS_ACCOUNT_PREEMPTED] = "preempted",
+		[KVM_EXITSTATS_ACCOUNT_ASLEEP] = "asleep",
+	};
+	char line[256], reason[8], name[32], expected[32], end;
+	struct row row, sum = {};
+	u32 slot, next = 0, i;
 
 	memset(table, 0, sizeof(*table));
 
 	TEST_ASSERT(fgets(line, sizeof(line), file), "no header row");
-	TEST_ASSERT(sscanf(line, "reason name exits cycles average%c", &end) == 1 && end == '\n',
-		    "header row: %s", line);
+	TEST_ASSERT(sscanf(line, "reason name exits cycles average longest%c", &end) == 1 &&
+		    end == '\n', "header row: %s", line);
 
-	while (fgets(line, sizeof(line), file)) {
-		TEST_ASSERT(!total, "a row after the total: %s", line);
-		TEST_ASSERT(sscanf(line, "%7s %31s %lu %lu %lu%c", reason, name, &exits, &cycles,
-				   &average, &end) == 6 && end == '\n', "row: %s", line);
-		TEST_ASSERT_EQ(average, exits ? cycles / exits : 0);
+	/* Those of reasons that occurred, in the order of their numbers */
+	for (;;) {
+		TEST_ASSERT(fgets(line, sizeof(line), file), "no total");
+		parse_row(line, reason, name, &row);
+		if (!strcmp(reason, "total"))
+			break;
 
-		total = !strcmp(reason, "total");
-		if (total) {
-			table->total_exits = exits;
-			table->total_cycles = cycles;
-			continue;
-		}
-
-		slot = strcmp(reason, "-") ? atoi(reason) : NR_REASONS;
-		TEST_ASSERT(slot > last && slot < NR_SLOTS && exits, "row: %s", line);
-		TEST_ASSERT(!strcmp(name, slot_name(slot)), "reason %d is not %s", slot, name);
-		last = slot;
+		slot = parse_reason(reason);
+		slot_name(slot, expected, sizeof(expected));
+		TEST_ASSERT(!strcmp(name, expected), "reason %s is not %s", reason, name);
+		TEST_ASSERT(slot < NR_SLOTS && (slot >= next || slot == OTHER_SLOT) &&
+			    (row.exits || row.cycles), "row: %s", line);
+		TEST_ASSERT(row.longest <= row.cycles, "row: %s", line);
+		if (slot != OTHER_SLOT)
+			next = slot + 1;
 		table->nr_rows++;
-		table->exits[slot] = exits;
-		table->cycles[slot] = cycles;
-		sum_exits += exits;
-		sum_cycles += cycles;
+		table->reasons[slot] = row;
+		sum.exits += row.exits;
+		sum.cycles += row.cycles;
+		sum.longest = max(sum.longest, row.longest);
 	}
-	fclose(file);
+	table->total = row;
+	TEST_ASSERT(!memcmp(&row, &sum, sizeof(sum)), "total: %lu, %lu, %lu; sum: %lu, %lu, %lu",
+		    row.exits, row.cycles, row.longest, sum.exits, sum.cycles, sum.longest);
 
-	TEST_ASSERT(total, "no totals");
-	TEST_ASSERT_EQ(table->total_exits, sum_exits);
-	TEST_ASSERT_EQ(table->total_cycles, sum_cycles);
+	for (i = KVM_EXITSTATS_ACCOUNT_GUEST; i < KVM_EXITSTATS_ACCOUNT_OTHER; i++) {
+		TEST_ASSERT(fgets(line, sizeof(line), file), "no row of %s", accounts[i]);
+		parse_row(line, reason, name, &table->accounts[i]);
+		TEST_ASSERT(!strcmp(reason, "account") && !strcmp(name, accounts[i]), "row: %s",
+			    line);
+	}
+	TEST_ASSERT(!fgets(line, sizeof(line), file), "a row behind the last: %s", line);
+	fclose(file);
 }
 
 static inline void read_table(int fd, struct table *table)

@@ -150,26 +150,20 @@ static int read_a_table(struct target *t)
 	return t->made < 0 || read(t->made, text, sizeof(text)) <= 0 ? -1 : 0;
 }
 
-/* Each of its counters is what the state says. */
-static bool has_counters(int vcpu, const struct state *state)
+/* What the guest of this vCPU's VM reads is what the state says. */
+static bool is_restored(struct target *t)
 {
-	int fd = ioctl(vcpu, KVM_GET_STATS_FD, NULL);
-	struct stats stats, want = {};
-	int i, slot;
+	static struct state got;
+	struct kvm_device_attr attr = {
+		.group = KVM_VCPU_EXITSTATS,
+		.attr = KVM_VCPU_EXITSTATS_STATE,
+		.addr = (unsigned long)&got,
+	};
 
-	TEST_ASSERT(fd >= 0, "KVM_GET_STATS_FD: %s", strerror(errno));
-	read_stats_fd(fd, &stats);
-	close(fd);
-	for (i = 0; i < state->header.nr; i++) {
-		slot = min_t(u32, state->entries[i].reason, NR_SLOTS - 1);
-		want.exits_by_reason[slot] += state->entries[i].exits;
-		want.cycles_by_reason[slot] += state->entries[i].cycles;
-	}
-	return sum_slots(want.exits_by_reason) && sum_slots(want.cycles_by_reason) &&
-	       !memcmp(stats.exits_by_reason, want.exits_by_reason,
-		       sizeof(want.exits_by_reason)) &&
-	       !memcmp(stats.cycles_by_reason, want.cycles_by_reason,
-		       sizeof(want.cycles_by_reason));
+	got.header.nr = KVM_EXITSTATS_MAX_ENTRIES;
+	TEST_ASSERT(!ioctl(t->made, KVM_GET_DEVICE_ATTR, &attr), "get: %s", strerror(errno));
+	return got.header.nr && got.header.nr == t->state.header.nr &&
+	       !memcmp(got.entries, t->state.entries, got.header.nr * sizeof(got.entries[0]));
 }
 
 /* @call with each of its allocations failing in turn. Return how many there were. */
@@ -197,7 +191,7 @@ static u32 fail_each(struct target *t, const char *what, int (*call)(struct targ
 		TEST_ASSERT(!r || (failed && (err == ENOMEM || err == EFAULT)),
 			    "%s, allocation %u %s: %s", what, n, failed ? "failed" : "was none",
 			    strerror(err));
-		TEST_ASSERT(r || call != make_restored_vcpu || has_counters(t->made, &t->state),
+		TEST_ASSERT(r || call != make_restored_vcpu || is_restored(t),
 			    "allocation %u failed: not restored, and no error", n);
 		if (t->made >= 0)
 			close(t->made);

@@ -12,23 +12,23 @@
 #define NR_VCPUS	3
 #define NR_EXITS	100
 
-static u64 guest_exits[NR_REASONS], guest_cycles[NR_REASONS];
+static u64 guest_exits[MAX_REASONS], guest_cycles[MAX_REASONS];
 
-/* INVD exits of each vCPU: as many as its number says, times NR_EXITS. */
-static void guest_invd(int count)
+/* EXIT_FLUSH exits of each vCPU: as many as its number says, times NR_EXITS. */
+static void guest_exit(int count)
 {
 	while (count--)
-		asm volatile("invd");
+		flush_caches();
 	GUEST_DONE();
 }
 
-static void guest_invd_and_read_all(void)
+static void guest_exit_and_read_all(void)
 {
 	u32 reason;
 	int i;
 
 	for (i = 0; i < NR_EXITS; i++)
-		asm volatile("invd");
+		flush_caches();
 	GUEST_SYNC(0);
 	for (reason = 0; reason < NR_REASONS; reason++) {
 		guest_exits[reason] = exits_of(reason);
@@ -37,10 +37,10 @@ static void guest_invd_and_read_all(void)
 	GUEST_DONE();
 }
 
-/* A VM of which vCPU n has had n * NR_EXITS INVD exits, and more of other kinds. */
+/* A VM of which vCPU n has had n * NR_EXITS of those exits, and more of other kinds. */
 static struct kvm_vm *create_vm(struct kvm_vcpu **vcpus)
 {
-	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_invd, vcpus);
+	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_exit, vcpus);
 	int i;
 
 	for (i = 0; i < NR_VCPUS; i++) {
@@ -50,39 +50,105 @@ static struct kvm_vm *create_vm(struct kvm_vcpu **vcpus)
 	return vm;
 }
 
-static void check_descriptor(int fd, const char *name, u32 unit)
-{
+/* What a vCPU's statistics begin with, up to the data */
+struct descriptors {
 	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs, *desc;
-	int i, found = 0;
+	struct kvm_stats_desc *descs;
+	size_t size;
+};
 
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	for (i = 0; i < header.num_desc; i++) {
-		desc = get_stats_descriptor(descs, i, &header);
-		if (strcmp(desc->name, name))
-			continue;
-		found++;
-		TEST_ASSERT_EQ(desc->flags & KVM_STATS_TYPE_MASK, KVM_STATS_TYPE_LINEAR_HIST);
-		TEST_ASSERT_EQ(desc->flags & KVM_STATS_UNIT_MASK, unit);
-		TEST_ASSERT_EQ(desc->flags & KVM_STATS_BASE_MASK, KVM_STATS_BASE_POW10);
-		TEST_ASSERT_EQ(desc->exponent, 0);
-		TEST_ASSERT_EQ(desc->size, NR_SLOTS);
-		TEST_ASSERT_EQ(desc->bucket_size, 1);
-	}
-	TEST_ASSERT_EQ(found, 1);
-	free(descs);
+static struct descriptors read_descriptors(struct kvm_vcpu *vcpu)
+{
+	int fd = vcpu_get_stats_fd(vcpu);
+	struct descriptors d;
+
+	read_stats_header(fd, &d.header);
+	d.descs = read_stats_descriptors(fd, &d.header);
+	d.size = d.header.num_desc * get_stats_descriptor_size(&d.header);
+	close(fd);
+	return d;
 }
+
+/* KVM's usual statistics, and behind them those of exitstats. */
+static const struct {
+	const char *name;
+	u32 type, unit;
+} own_stats[] = {
+	{ "exits_by_reason", KVM_STATS_TYPE_LINEAR_HIST, KVM_STATS_UNIT_NONE },
+	{ "cycles_by_reason", KVM_STATS_TYPE_LINEAR_HIST, KVM_STATS_UNIT_NONE },
+	{ "exit_cycles", KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_CYCLES },
+	{ "guest_cycles", KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_CYCLES },
+	{ "userspace_cycles", KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_CYCLES },
+	{ "halted_cycles", KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_CYCLES },
+	{ "preempted_cycles", KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_CYCLES },
+	{ "asleep_cycles", KVM_STATS_TYPE_CUMULATIVE, KVM_STATS_UNIT_CYCLES },
+	{ "longest_exit_cycles", KVM_STATS_TYPE_PEAK, KVM_STATS_UNIT_CYCLES },
+};
 
 TEST(stats_descriptors)
 {
+	struct kvm_stats_desc *desc;
+	struct descriptors d;
 	struct kvm_vcpu *vcpu;
-	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, guest_invd);
-	int fd = vcpu_get_stats_fd(vcpu);
+	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, guest_exit);
+	bool hist;
+	int i;
 
-	check_descriptor(fd, "exits_by_reason", KVM_STATS_UNIT_NONE);
-	check_descriptor(fd, "cycles_by_reason", KVM_STATS_UNIT_CYCLES);
-	close(fd);
+	d = read_descriptors(vcpu);
+	for (i = 0; i < ARRAY_SIZE(own_stats); i++) {
+		desc = get_stats_descriptor(d.descs, d.header.num_desc - ARRAY_SIZE(own_stats) + i,
+					    &d.header);
+		hist = own_stats[i].type == KVM_STATS_TYPE_LINEAR_HIST;
+		TEST_ASSERT(!strcmp(desc->name, own_stats[i].name), "%s instead of %s",
+			    desc->name, own_stats[i].name);
+		TEST_ASSERT_EQ(desc->flags & KVM_STATS_TYPE_MASK, own_stats[i].type);
+		TEST_ASSERT_EQ(desc->flags & KVM_STATS_UNIT_MASK, own_stats[i].unit);
+		TEST_ASSERT_EQ(desc->flags & KVM_STATS_BASE_MASK, KVM_STATS_BASE_POW10);
+		TEST_ASSERT_EQ(desc->exponent, 0);
+		TEST_ASSERT_EQ(desc->size, hist ? NR_SLOTS : 1);
+		TEST_ASSERT_EQ(desc->bucket_size, hist);
+	}
+	free(d.descs);
+	kvm_vm_free(vm);
+}
+
+/* A VM that does not count has KVM's usual list, as of an unpatched host. */
+TEST(stats_of_a_vm_that_does_not_count)
+{
+	struct kvm_vm *off_vm = vm_create(1), *on_vm = vm_create(1);
+	struct descriptors off, on;
+	int i, j;
+
+	vm_enable_cap(off_vm, KVM_CAP_X86_EXITSTATS, 0);
+	off = read_descriptors(vm_vcpu_add(off_vm, 0, guest_exit));
+	on = read_descriptors(vm_vcpu_add(on_vm, 0, guest_exit));
+
+	TEST_ASSERT_EQ(on.header.num_desc, off.header.num_desc + ARRAY_SIZE(own_stats));
+	TEST_ASSERT_EQ(on.header.desc_offset, off.header.desc_offset);
+	TEST_ASSERT_EQ(off.header.data_offset, off.header.desc_offset + off.size);
+	TEST_ASSERT_EQ(on.header.data_offset, on.header.desc_offset + on.size);
+	TEST_ASSERT(!memcmp(on.descs, off.descs, off.size), "KVM's usual statistics differ");
+	for (i = 0; i < off.header.num_desc; i++)
+		for (j = 0; j < ARRAY_SIZE(own_stats); j++)
+			TEST_ASSERT(strcmp(get_stats_descriptor(off.descs, i, &off.header)->name,
+					   own_stats[j].name), "%s", own_stats[j].name);
+	free(off.descs);
+	free(on.descs);
+	kvm_vm_free(off_vm);
+	kvm_vm_free(on_vm);
+}
+
+/* Nor has it a table. */
+TEST(tables_of_a_vm_that_does_not_count)
+{
+	struct kvm_vm *vm = vm_create(1);
+	int i;
+
+	vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, 0);
+	vm_vcpu_add(vm, 0, guest_exit);
+	for (i = VM_TABLE; i <= 0; i++)
+		TEST_ASSERT(open_table(vm, i) < 0 && errno == ENOENT, "table %d: %s", i,
+			    strerror(errno));
 	kvm_vm_free(vm);
 }
 
@@ -95,7 +161,7 @@ TEST(stats_are_the_vcpus)
 
 	for (i = 0; i < NR_VCPUS; i++) {
 		read_stats(vcpus[i], &stats);
-		TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVD], i * NR_EXITS);
+		TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_FLUSH], i * NR_EXITS);
 	}
 	kvm_vm_free(vm);
 }
@@ -103,7 +169,7 @@ TEST(stats_are_the_vcpus)
 TEST(stats_are_what_the_guest_reads)
 {
 	struct kvm_vcpu *vcpu;
-	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, guest_invd_and_read_all);
+	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, guest_exit_and_read_all);
 	struct stats before, after;
 	int i, moved = 0;
 
@@ -126,7 +192,7 @@ TEST(stats_are_what_the_guest_reads)
 			    after.exits_by_reason[i], after.cycles_by_reason[i]);
 		moved += before.exits_by_reason[i] != after.exits_by_reason[i];
 	}
-	TEST_ASSERT_EQ(guest_exits[EXIT_REASON_INVD], NR_EXITS);
+	TEST_ASSERT_EQ(guest_exits[EXIT_FLUSH], NR_EXITS);
 	TEST_ASSERT(moved <= 7, "exits of %d reasons while the guest reads", moved);
 	kvm_vm_free(vm);
 }
@@ -138,15 +204,67 @@ TEST(stats_outlive_the_vm_fd)
 	struct kvm_stats_header header;
 	struct kvm_stats_desc *descs;
 	int fd = vcpu_get_stats_fd(vcpus[2]);
-	u64 exits[NR_SLOTS];
+	u64 exits[MAX_SLOTS];
 
 	kvm_vm_free(vm);
 	read_stats_header(fd, &header);
 	descs = read_stats_descriptors(fd, &header);
 	read_stat(fd, &header, descs, "exits_by_reason", exits, NR_SLOTS);
-	TEST_ASSERT_EQ(exits[EXIT_REASON_INVD], 2 * NR_EXITS);
+	TEST_ASSERT_EQ(exits[EXIT_FLUSH], 2 * NR_EXITS);
 	free(descs);
 	close(fd);
+}
+
+static u64 read_scalar(struct kvm_vcpu *vcpu, const char *name)
+{
+	int fd = vcpu_get_stats_fd(vcpu);
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+	u64 value;
+
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+	read_stat(fd, &header, descs, name, &value, 1);
+	free(descs);
+	close(fd);
+	return value;
+}
+
+/* The scalars say the same as the histograms, the tables and the guest's leaves. */
+static u64 guest_longest;
+
+static void guest_read_longest(void)
+{
+	guest_longest = read_leaf(KVM_EXITSTATS_LEAF_CYCLES,
+				  KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_ALL)).eax;
+	GUEST_DONE();
+}
+
+TEST(stats_scalars)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, guest_read_longest);
+	struct stats stats;
+	struct table table;
+
+	run_to_done(vcpu);
+	read_stats(vcpu, &stats);
+	read_table(open_table(vm, 0), &table);
+	sync_global_from_guest(vm, guest_longest);
+
+	TEST_ASSERT_EQ(read_scalar(vcpu, "exit_cycles"), sum_slots(stats.cycles_by_reason));
+	TEST_ASSERT_EQ(read_scalar(vcpu, "longest_exit_cycles"), table.total.longest);
+	TEST_ASSERT_EQ(read_scalar(vcpu, "guest_cycles"),
+		       table.accounts[KVM_EXITSTATS_ACCOUNT_GUEST].cycles);
+	TEST_ASSERT_EQ(read_scalar(vcpu, "halted_cycles"), 0);
+	TEST_ASSERT(guest_longest && guest_longest <= table.total.longest, "%lu, then %lu",
+		    guest_longest, table.total.longest);
+	TEST_ASSERT_EQ(table.accounts[KVM_EXITSTATS_ACCOUNT_GUEST].exits, stats.exits);
+
+	/* The vCPU is in userspace: that time goes on, all other stands still. */
+	TEST_ASSERT(read_scalar(vcpu, "userspace_cycles") >
+		    table.accounts[KVM_EXITSTATS_ACCOUNT_USERSPACE].cycles, "time stands still");
+	kvm_vm_free(vm);
 }
 
 /* A table is what the statistics are: a row for each reason that occurred. */
@@ -155,19 +273,21 @@ static void check_table(const struct table *table, const u64 *exits, const u64 *
 	int i, nr_rows = 0;
 
 	for (i = 0; i < NR_SLOTS; i++) {
-		TEST_ASSERT(table->exits[i] == exits[i] && table->cycles[i] == cycles[i],
+		TEST_ASSERT(table->reasons[i].exits == exits[i] &&
+			    table->reasons[i].cycles == cycles[i],
 			    "reason %d: table %lu, %lu, statistics %lu, %lu", i,
-			    table->exits[i], table->cycles[i], exits[i], cycles[i]);
+			    table->reasons[i].exits, table->reasons[i].cycles, exits[i],
+			    cycles[i]);
 		nr_rows += exits[i] != 0;
 	}
 	TEST_ASSERT_EQ(table->nr_rows, nr_rows);
-	TEST_ASSERT_EQ(table->total_exits, sum_slots(exits));
-	TEST_ASSERT_EQ(table->total_cycles, sum_slots(cycles));
+	TEST_ASSERT_EQ(table->total.exits, sum_slots(exits));
+	TEST_ASSERT_EQ(table->total.cycles, sum_slots(cycles));
 }
 
 TEST(tables_are_the_stats)
 {
-	u64 exits[NR_SLOTS] = {}, cycles[NR_SLOTS] = {};
+	static u64 exits[MAX_SLOTS], cycles[MAX_SLOTS];
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm = create_vm(vcpus);
 	struct table table;
@@ -185,12 +305,13 @@ TEST(tables_are_the_stats)
 	}
 	read_table(open_table(vm, VM_TABLE), &table);
 	check_table(&table, exits, cycles);
-	TEST_ASSERT_EQ(table.exits[EXIT_REASON_INVD], 3 * NR_EXITS);
+	TEST_ASSERT_EQ(table.reasons[EXIT_FLUSH].exits, 3 * NR_EXITS);
+	TEST_ASSERT_EQ(table.accounts[KVM_EXITSTATS_ACCOUNT_GUEST].exits, table.total.exits);
 	kvm_vm_free(vm);
 }
 
 /* What awk's NF makes of each row */
-TEST(tables_have_five_columns)
+TEST(tables_have_six_columns)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm = create_vm(vcpus);
@@ -201,23 +322,30 @@ TEST(tables_have_five_columns)
 	for (; fgets(line, sizeof(line), file); rows++) {
 		for (i = 0, columns = 0; line[i]; i++)
 			columns += !isspace(line[i]) && isspace(line[i + 1]);
-		TEST_ASSERT(columns == 5, "%d columns: %s", columns, line);
+		TEST_ASSERT(columns == 6, "%d columns: %s", columns, line);
 	}
 	TEST_ASSERT(rows > 2, "%d rows", rows);
 	fclose(file);
 	kvm_vm_free(vm);
 }
 
+/* The VM's table comes with its first vCPU. */
 TEST(tables_of_an_idle_vm)
 {
 	struct kvm_vm *vm = vm_create(1);
 	struct table table;
+	int i;
 
-	read_table(open_table(vm, VM_TABLE), &table);
-	TEST_ASSERT_EQ(table.nr_rows, 0);
-	TEST_ASSERT_EQ(table.total_exits, 0);
-	TEST_ASSERT_EQ(table.total_cycles, 0);
-	TEST_ASSERT(open_table(vm, 0) < 0 && errno == ENOENT, "a table, and no vCPU");
+	for (i = VM_TABLE; i <= 0; i++)
+		TEST_ASSERT(open_table(vm, i) < 0 && errno == ENOENT, "table %d, and no vCPU", i);
+
+	vm_vcpu_add(vm, 0, guest_exit);
+	for (i = VM_TABLE; i <= 0; i++) {
+		read_table(open_table(vm, i), &table);
+		TEST_ASSERT_EQ(table.nr_rows, 0);
+		TEST_ASSERT_EQ(table.accounts[KVM_EXITSTATS_ACCOUNT_USERSPACE].exits, 1);
+		TEST_ASSERT_EQ(table.accounts[KVM_EXITSTATS_ACCOUNT_GUEST].exits, 0);
+	}
 	kvm_vm_free(vm);
 }
 

@@ -20,24 +20,24 @@
 #define NR_HELD		16	/* tables and statistics that a reader keeps open */
 #define NR_KILLS	5
 
-static void invd(void)
+static void cause_exits(void)
 {
 	int i;
 
 	for (i = 0; i < NR_EXITS; i++)
-		asm volatile("invd");
+		flush_caches();
 }
 
-static void guest_invd(void)
+static void guest_exit(void)
 {
-	invd();
+	cause_exits();
 	GUEST_DONE();
 }
 
-static void guest_invd_and_sync(void)
+static void guest_exit_and_sync(void)
 {
 	for (;;) {
-		invd();
+		cause_exits();
 		GUEST_SYNC(0);
 	}
 }
@@ -90,7 +90,7 @@ static void *make(void *unused)
 		vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i % 4 != 3);
 		/* One at a time, with readers at the first when the second comes. */
 		for (j = 0; j < NR_VCPUS; j++) {
-			vcpus[j] = vm_vcpu_add(vm, j, guest_invd);
+			vcpus[j] = vm_vcpu_add(vm, j, guest_exit);
 			offer_stats(vcpus[j]);
 			TEST_ASSERT_EQ(run_guest(vcpus[j]), UCALL_DONE);
 			if (i % 4 != 3)
@@ -119,8 +119,8 @@ static void *read_everything(void *unused)
 	static const char *const patterns[] = {
 		KVM_DEBUGFS "/*/exitstats",
 		KVM_DEBUGFS "/*/vcpu*/exitstats",
-		KVM_DEBUGFS "/*/*_by_reason",
-		KVM_DEBUGFS "/*_by_reason",
+		KVM_DEBUGFS "/*/exits",
+		KVM_DEBUGFS "/exits",
 	};
 	int held[NR_HELD], nr_held = 0, i, j, fd;
 	unsigned long nr_read = 0;
@@ -203,7 +203,7 @@ static struct witness call_witness(void)
 {
 	struct witness witness;
 
-	vm_create_with_one_vcpu(&witness.vcpu, guest_invd_and_sync);
+	vm_create_with_one_vcpu(&witness.vcpu, guest_exit_and_sync);
 	TEST_ASSERT_EQ(run_guest(witness.vcpu), UCALL_SYNC);
 	read_stats(witness.vcpu, &witness.stats);
 	return witness;
@@ -212,7 +212,7 @@ static struct witness call_witness(void)
 /* Nothing has changed, and it goes on counting. */
 static void hear_witness(struct witness *witness)
 {
-	u64 *invd = &witness->stats.exits_by_reason[EXIT_REASON_INVD];
+	u64 *exits = &witness->stats.exits_by_reason[EXIT_FLUSH];
 	struct stats stats;
 
 	read_stats(witness->vcpu, &stats);
@@ -221,7 +221,7 @@ static void hear_witness(struct witness *witness)
 		    witness->stats.exits, stats.exits);
 	TEST_ASSERT_EQ(run_guest(witness->vcpu), UCALL_SYNC);
 	read_stats(witness->vcpu, &stats);
-	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVD], *invd + NR_EXITS);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_FLUSH], *exits + NR_EXITS);
 	assert_stats(witness->vcpu);
 	kvm_vm_free(witness->vcpu->vm);
 }

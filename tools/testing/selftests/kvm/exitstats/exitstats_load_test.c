@@ -107,7 +107,7 @@ static u64 read_running(struct group *g)
 		memset(last[g->nr], 0, sizeof(last[g->nr]));
 	rounds[g->nr] = g->round;
 	for (i = 0; i < NR_VCPUS; i++) {
-		if (g->stats[i] < 0)
+		if (g->stats[i] < 0 || !g->m.model->on)
 			continue;
 		then = &last[g->nr][i];
 		read_stats_fd(g->stats[i], &now);

@@ -28,9 +28,9 @@ struct answer {
 };
 
 struct model_vcpu {
-	u64 begun[NR_REASONS], done[NR_REASONS];
+	u64 begun[MAX_REASONS], done[MAX_REASONS], all_done;
 	/* What it read last: nothing goes back. */
-	u64 exits[NR_REASONS], cycles[NR_REASONS], total_exits, total_cycles;
+	u64 exits[MAX_REASONS], cycles[MAX_REASONS], total_exits, total_cycles;
 	/* What leaves answered that are not ours */
 	u64 nr_answers, digest;
 	struct answer answers[MODEL_ANSWERS];
@@ -38,10 +38,10 @@ struct model_vcpu {
 
 struct model {
 	bool on;		/* this VM counts */
-	bool ept, xsave, debugged;
-	bool exact[NR_REASONS];	/* no exit but those that the guest causes */
+	bool nested, xsave, debugged;
+	bool exact[MAX_REASONS];	/* no exit but those that the guest causes */
 	u32 nr_vcpus;
-	u64 base[NR_REASONS], base_total;	/* before the vCPUs start */
+	u64 base[MAX_REASONS], base_total;	/* before the vCPUs start */
 	struct model_vcpu vcpus[MODEL_VCPUS];
 };
 
@@ -57,6 +57,7 @@ static inline void did(struct model_vcpu *vcpu, u32 reason, u64 count)
 {
 	barrier();
 	WRITE_ONCE(vcpu->done[reason], vcpu->done[reason] + count);
+	WRITE_ONCE(vcpu->all_done, vcpu->all_done + count);
 }
 
 #define cause(vcpu, reason, count, insns)				\
@@ -99,11 +100,10 @@ static inline u64 model_begun(u32 reason)
 static inline u64 model_total(void)
 {
 	u64 sum = guest_model.base_total;
-	u32 i, reason;
+	u32 i;
 
 	for (i = 0; i < guest_model.nr_vcpus; i++)
-		for (reason = 0; reason < NR_REASONS; reason++)
-			sum += READ_ONCE(guest_model.vcpus[i].done[reason]);
+		sum += READ_ONCE(guest_model.vcpus[i].all_done);
 	return sum;
 }
 
@@ -111,7 +111,7 @@ static inline struct leaf guest_cpuid_once(struct model_vcpu *vcpu, u32 leaf, u3
 {
 	struct leaf r;
 
-	cause(vcpu, EXIT_REASON_CPUID, 1, r = read_leaf(leaf, index));
+	cause(vcpu, EXIT_CPUID, 1, r = read_leaf(leaf, index));
 	return r;
 }
 
@@ -151,11 +151,11 @@ static inline void guest_read_defined(struct model_vcpu *vcpu, u32 leaf, u32 rea
 
 	/* This reading is in the next one. */
 	most = guest_model.exact[reason] ?
-	       model_begun(reason) - (reason == EXIT_REASON_CPUID) : ~0ull;
+	       model_begun(reason) - (reason == EXIT_CPUID) : ~0ull;
 
 	if (leaf == KVM_EXITSTATS_LEAF_CYCLES) {
 		got = make_u64(r.ebx, r.ecx);
-		ok = !r.eax && (!least || got);
+		ok = r.eax <= got && (!least || got);
 		guest_not_back(&vcpu->cycles[reason], got, "cycles", reason);
 	} else if (leaf == KVM_EXITSTATS_LEAF_EXITS) {
 		got = make_u64(r.ebx, r.eax);
@@ -169,6 +169,27 @@ static inline void guest_read_defined(struct model_vcpu *vcpu, u32 leaf, u32 rea
 	__GUEST_ASSERT(ok && r.edx == KVM_EXITSTATS_DEFINED,
 		       "leaf %x, reason %u: %lu, of %lu to %lu exits; %x %x %x %x", leaf, reason,
 		       got, least, most, r.eax, r.ebx, r.ecx, r.edx);
+}
+
+/* Whatever a structured selector selects, it has one of two states, and figures that go. */
+static inline void guest_read_structured(struct model_vcpu *vcpu, u32 leaf, u32 selector)
+{
+	u32 plain = selector & ~KVM_EXITSTATS_SELECT_VCPU, n = selector & 0xffff;
+	u32 kind = plain - n;
+	bool defined = (kind == KVM_EXITSTATS_SELECT_REASON(0) && is_defined(n)) ||
+		       (kind == KVM_EXITSTATS_SELECT_ACCOUNT(0) &&
+			(n <= KVM_EXITSTATS_ACCOUNT_OTHER ||
+			 plain == KVM_EXITSTATS_SELECT_NUMBERING));
+	struct leaf r;
+
+	if (!defined) {
+		guest_read_undefined(vcpu, leaf, selector);
+	} else if (plain == selector && kind == KVM_EXITSTATS_SELECT_REASON(0)) {
+		guest_read_defined(vcpu, leaf, n);
+	} else {
+		r = guest_cpuid_once(vcpu, leaf, selector);
+		GUEST_ASSERT_EQ(r.edx, KVM_EXITSTATS_DEFINED);
+	}
 }
 
 /* Not ours, whatever they are: like those of a VM that does not count. */
@@ -212,7 +233,7 @@ static inline u32 model_random_index(struct rnd *r)
 	case 1:
 		return 1u << rnd_below(r, 32) | rnd_below(r, NR_SLOTS);
 	case 2:
-		return -rnd_below(r, 100);
+		return rnd_below(r, 2) ? -rnd_below(r, 100) : 0x4f000000 + (rnd(r) >> 7);
 	case 3:
 		return NR_REASONS - 4 + rnd_below(r, 8);
 	default:
@@ -230,8 +251,10 @@ static inline void guest_read_random_leaf(struct model_vcpu *vcpu, struct rnd *r
 		guest_assert_absent(leaf, index);
 	else if (leaf == KVM_EXITSTATS_LEAF_TOTAL)
 		guest_read_total(vcpu, index);
-	else if (is_defined(index))
+	else if (index < 0x10000 && is_defined(index))
 		guest_read_defined(vcpu, leaf, index);
+	else if (index >> 24 == 0x4f)
+		guest_read_structured(vcpu, leaf, index);
 	else
 		guest_read_undefined(vcpu, leaf, index);
 }
@@ -248,81 +271,84 @@ static inline void guest_skip_ud2(struct ex_regs *regs)
 static inline void guest_exit_at_random(struct model_vcpu *vcpu, struct rnd *r, u32 burst)
 {
 	u32 n = 1 + rnd_below(r, burst), some = 1 + n % 64, few = 1 + n % 4, op = rnd_below(r, 20);
-	u32 apic = guest_model.exact[EXIT_REASON_MSR_WRITE] ? 2 : 0;
+	u32 apic = guest_model.exact[EXIT_WRMSR] ? 2 : 0;
 	unsigned long address = TEST_MEMORY + rnd_below(r, MODEL_PAGES) * PAGE_SIZE;
 	u64 value, cr3;
 	u32 a, b, c, d;
 
 	switch (op) {
 	case 0:
-		cause(vcpu, EXIT_REASON_CPUID, n, __cpuid(0, 0, &a, &b, &c, &d));
+		cause(vcpu, EXIT_CPUID, n, __cpuid(0, 0, &a, &b, &c, &d));
 		break;
 	case 1:
-		cause(vcpu, EXIT_REASON_MSR_READ, n, rdmsr(MSR_IA32_APICBASE));
+		cause(vcpu, EXIT_RDMSR, n, rdmsr(MSR_IA32_APICBASE));
 		break;
 	case 2:
-		cause(vcpu, EXIT_REASON_MSR_READ, some, rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value));
+		cause(vcpu, EXIT_RDMSR, some, rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value));
 		break;
 	case 3:
 		/* For the fastpath */
-		cause(vcpu, EXIT_REASON_MSR_WRITE, n, wrmsr(MSR_IA32_TSC_DEADLINE, 0));
+		cause(vcpu, EXIT_WRMSR, n, wrmsr(MSR_IA32_TSC_DEADLINE, 0));
 		break;
 	case 4:
-		cause(vcpu, EXIT_REASON_MSR_WRITE, some, wrmsr_safe(MSR_IA32_APICBASE, ~0ull));
+		cause(vcpu, EXIT_WRMSR, some, wrmsr_safe(MSR_IA32_APICBASE, ~0ull));
 		break;
 	case 5:
-		cause(vcpu, EXIT_REASON_IO_INSTRUCTION, n, port_read(MODEL_PIC_MASK));
+		cause(vcpu, EXIT_IO, n, port_read(MODEL_PIC_MASK));
 		break;
 	case 6:
-		cause(vcpu, EXIT_REASON_IO_INSTRUCTION, few, port_write(TEST_PORT));
+		cause(vcpu, EXIT_IO, few, port_write(TEST_PORT));
 		break;
 	case 7:
 		/* The ICR and the EOI, without an APIC of the CPU's own */
-		will(vcpu, EXIT_REASON_MSR_WRITE, apic * few);
-		cause(vcpu, EXIT_REASON_HLT, few, halt_with_irq());
-		did(vcpu, EXIT_REASON_MSR_WRITE, apic * few);
+		will(vcpu, EXIT_WRMSR, apic * few);
+		cause(vcpu, EXIT_HLT, few, halt_with_irq());
+		did(vcpu, EXIT_WRMSR, apic * few);
 		break;
 	case 8:
-		cause(vcpu, EXIT_REASON_VMCALL, n, kvm_hypercall(MODEL_GUEST_HYPERCALL + n, 0, 0, 0, 0));
+		cause(vcpu, EXIT_HYPERCALL, n, kvm_hypercall(MODEL_GUEST_HYPERCALL + n, 0, 0, 0, 0));
 		break;
 	case 9:
 		if (guest_model.xsave)
-			cause(vcpu, EXIT_REASON_XSETBV, some, xsetbv(0, xgetbv(0)));
+			cause(vcpu, EXIT_XSETBV, some, xsetbv(0, xgetbv(0)));
 		break;
 	case 10:
-		cause(vcpu, EXIT_REASON_INVD, n, asm volatile("invd"));
+		cause(vcpu, EXIT_FLUSH, n, flush_caches());
 		break;
 	case 11:
-		/* Not on all CPUs */
-		asm volatile("wbinvd");
+		/* An exit on SVM, and on VMX not on all CPUs */
+		if (host_cpu_is_intel)
+			asm volatile("wbinvd");
+		else
+			cause(vcpu, SVM_EXIT_WBINVD, n, asm volatile("wbinvd"));
 		break;
 	case 12:
-		cause(vcpu, EXIT_REASON_RDPMC, some, rdpmc_safe(rnd(r), &value));
+		cause(vcpu, EXIT_RDPMC, some, rdpmc_safe(rnd(r), &value));
 		break;
 	case 13:
 		/* Without a debugger KVM lets the guest have the registers, most of the time. */
-		cause_if(guest_model.debugged, vcpu, EXIT_REASON_DR_ACCESS, n,
+		cause_if(guest_model.debugged, vcpu, EXIT_READ_DR7, n,
 			 asm volatile("mov %%dr7, %0" : "=r"(value)));
 		break;
 	case 14:
-		cause_if(!guest_model.ept, vcpu, EXIT_REASON_INVLPG, some,
+		cause_if(!guest_model.nested, vcpu, EXIT_INVLPG, some,
 			 asm volatile("invlpg (%0)" : : "r"(address)));
 		break;
 	case 15:
 		/* Reading it exits as well. */
-		will(vcpu, EXIT_REASON_CR_ACCESS, !guest_model.ept);
+		will(vcpu, EXIT_READ_CR3, !guest_model.nested);
 		cr3 = get_cr3();
-		did(vcpu, EXIT_REASON_CR_ACCESS, !guest_model.ept);
-		cause_if(!guest_model.ept, vcpu, EXIT_REASON_CR_ACCESS, some,
+		did(vcpu, EXIT_READ_CR3, !guest_model.nested);
+		cause_if(!guest_model.nested, vcpu, EXIT_WRITE_CR3, some,
 			 asm volatile("mov %0, %%cr3" : : "r"(cr3) : "memory"));
 		break;
 	case 16:
-		cause(vcpu, EXIT_REASON_EXCEPTION_NMI, some, asm volatile("ud2"));
+		cause(vcpu, EXIT_UD, some, asm volatile("ud2"));
 		break;
 	case 17:
-		cause(vcpu, EXIT_REASON_MONITOR_INSTRUCTION, few,
+		cause(vcpu, EXIT_MONITOR, few,
 		      asm volatile("monitor" : : "a"(address), "c"(0), "d"(0)));
-		cause(vcpu, EXIT_REASON_MWAIT_INSTRUCTION, few,
+		cause(vcpu, EXIT_MWAIT, few,
 		      asm volatile("mwait" : : "a"(0), "c"(0)));
 		break;
 	case 18:
@@ -351,7 +377,7 @@ static void guest_model_main(u32 id, u32 seed, u32 steps, u32 burst)
 			guest_exit_at_random(vcpu, &r, burst);
 	}
 
-	will(vcpu, EXIT_REASON_IO_INSTRUCTION, 1);
+	will(vcpu, EXIT_IO, 1);
 	GUEST_DONE();
 }
 

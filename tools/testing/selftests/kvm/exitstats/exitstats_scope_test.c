@@ -3,8 +3,8 @@
  * KVM exitstats: whose exits a guest reads: those of all vCPUs of its VM, and of
  * no other VM.
  *
- * INVD is the reason to look at: it always exits, and nothing else here does it. At
- * last a VM exits in all ways, and another looks everywhere.
+ * The reason to look at is that of flush_caches(). At last a VM exits in all ways, and
+ * another looks everywhere.
  */
 #include <pthread.h>
 
@@ -13,23 +13,23 @@
 #define NR_VCPUS	4
 #define NR_EXITS	2000
 
-static void guest_invd(void)
+static void guest_flush(void)
 {
 	int i;
 
 	for (i = 0; i < NR_EXITS; i++)
-		asm volatile("invd");
+		flush_caches();
 	GUEST_DONE();
 }
 
 static u64 guest_exits, guest_cycles;
 
-/* Report the INVD exits of the VM at each GUEST_SYNC(). */
+/* Report the EXIT_FLUSH exits of the VM at each GUEST_SYNC(). */
 static void guest_reader(void)
 {
 	for (;;) {
-		guest_exits = exits_of(EXIT_REASON_INVD);
-		guest_cycles = cycles_of(EXIT_REASON_INVD);
+		guest_exits = exits_of(EXIT_FLUSH);
+		guest_cycles = cycles_of(EXIT_FLUSH);
 		GUEST_SYNC(0);
 	}
 }
@@ -50,8 +50,8 @@ static void guest_watch(void)
 	u64 exits, cycles, total, last_exits = 0, last_cycles = 0, last_total = 0;
 
 	do {
-		exits = exits_of(EXIT_REASON_INVD);
-		cycles = cycles_of(EXIT_REASON_INVD);
+		exits = exits_of(EXIT_FLUSH);
+		cycles = cycles_of(EXIT_FLUSH);
 		total = total_exits();
 		GUEST_ASSERT(exits >= last_exits && cycles >= last_cycles);
 		GUEST_ASSERT(!exits == !cycles || cycles > exits);
@@ -76,7 +76,7 @@ static void *run_thread(void *vcpu)
 TEST(reads_all_vcpus)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];
-	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_invd, vcpus);
+	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_flush, vcpus);
 	struct kvm_vcpu *reader = vcpus[0];
 	int i;
 
@@ -94,7 +94,7 @@ TEST(reads_vcpus_while_they_run)
 {
 	pthread_t threads[NR_VCPUS];
 	struct kvm_vcpu *vcpus[NR_VCPUS];
-	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_invd, vcpus);
+	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_flush, vcpus);
 	int i;
 
 	vcpu_arch_set_entry_point(vcpus[0], guest_watch);
@@ -120,7 +120,7 @@ static void guest_take_turns(void)
 	for (i = 1; i <= NR_TURNS; i++) {
 		while (READ_ONCE(guest_turn) < i)
 			cpu_relax();
-		asm volatile("invd");
+		flush_caches();
 	}
 	GUEST_DONE();
 }
@@ -133,12 +133,12 @@ static void guest_give_turns(void)
 
 	for (i = 1; i <= NR_TURNS; i++) {
 		WRITE_ONCE(guest_turn, i);
-		while (exits_of(EXIT_REASON_INVD) < i)
+		while (exits_of(EXIT_FLUSH) < i)
 			;
-		cycles = cycles_of(EXIT_REASON_INVD);
+		cycles = cycles_of(EXIT_FLUSH);
 		GUEST_ASSERT(cycles > last_cycles);
-		GUEST_ASSERT_EQ(exits_of(EXIT_REASON_INVD), i);
-		GUEST_ASSERT_EQ(cycles_of(EXIT_REASON_INVD), cycles);
+		GUEST_ASSERT_EQ(exits_of(EXIT_FLUSH), i);
+		GUEST_ASSERT_EQ(cycles_of(EXIT_FLUSH), cycles);
 		last_cycles = cycles;
 	}
 	GUEST_DONE();
@@ -157,6 +157,80 @@ TEST(reads_cycles_with_exits)
 	kvm_vm_free(vm);
 }
 
+/* With the vCPU bit, a vCPU reads its own figures: those of others do not show. */
+static void guest_report_own(int count)
+{
+	u32 own = KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH) | KVM_EXITSTATS_SELECT_VCPU;
+
+	while (count--)
+		flush_caches();
+	GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_EXITS, own).edx, KVM_EXITSTATS_DEFINED);
+	GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_CYCLES, own).edx, KVM_EXITSTATS_DEFINED);
+	for (;;) {
+		guest_exits = exits_of(own);
+		guest_cycles = cycles_of(own);
+		GUEST_SYNC(0);
+	}
+}
+
+TEST(reads_its_own_vcpu)
+{
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_report_own, vcpus);
+	u64 exits = 0, cycles = 0;
+	int i;
+
+	for (i = 1; i < NR_VCPUS; i++) {
+		vcpu_args_set(vcpus[i], 1, i * NR_EXITS);
+		TEST_ASSERT_EQ(read_exits(vcpus[i]), i * NR_EXITS);
+	}
+	/* All are stopped: what each has of its own adds up to the VM's. */
+	for (i = 1; i < NR_VCPUS; i++) {
+		TEST_ASSERT_EQ(read_exits(vcpus[i]), i * NR_EXITS);
+		exits += guest_exits;
+		cycles += guest_cycles;
+	}
+	vcpu_arch_set_entry_point(vcpus[0], guest_reader);
+	TEST_ASSERT_EQ(read_exits(vcpus[0]), exits);
+	TEST_ASSERT_EQ(guest_cycles, cycles);
+	kvm_vm_free(vm);
+}
+
+/* In all leaves that have one vCPU's figures, and of all kinds */
+static void guest_read_own_account(void)
+{
+	static const u32 selectors[] = {
+		KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_ALL),
+		KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_GUEST),
+		KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_USERSPACE),
+	};
+	struct leaf own, all;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(selectors); i++) {
+		own = read_leaf(KVM_EXITSTATS_LEAF_REASON, selectors[i] | KVM_EXITSTATS_SELECT_VCPU);
+		all = read_leaf(KVM_EXITSTATS_LEAF_REASON, selectors[i]);
+		/* The other vCPU has had NR_EXITS exits, and this one a few. */
+		__GUEST_ASSERT(own.edx == KVM_EXITSTATS_DEFINED && own.eax < 1000,
+			       "selector %x: %u exits, status %x", selectors[i], own.eax, own.edx);
+		GUEST_ASSERT(make_u64(own.ebx, own.ecx) < make_u64(all.ebx, all.ecx));
+		if (i < 2)
+			GUEST_ASSERT(all.eax > NR_EXITS);
+	}
+	GUEST_DONE();
+}
+
+TEST(reads_its_own_accounts)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = vm_create_with_vcpus(2, guest_flush, vcpus);
+
+	run_to_done(vcpus[0]);
+	vcpu_arch_set_entry_point(vcpus[1], guest_read_own_account);
+	run_to_done(vcpus[1]);
+	kvm_vm_free(vm);
+}
+
 TEST(reads_later_vcpus)
 {
 	struct kvm_vm *vm = vm_create(2);
@@ -166,7 +240,7 @@ TEST(reads_later_vcpus)
 	TEST_ASSERT_EQ(read_exits(reader), 0);
 	TEST_ASSERT_EQ(guest_cycles, 0);
 
-	later = vm_vcpu_add(vm, 1, guest_invd);
+	later = vm_vcpu_add(vm, 1, guest_flush);
 	TEST_ASSERT_EQ(read_exits(reader), 0);
 
 	run_to_done(later);
@@ -186,7 +260,7 @@ TEST(reads_no_other_vm)
 	vm = vm_create_with_one_vcpu(&reader, guest_reader);
 	TEST_ASSERT_EQ(read_exits(reader), 0);
 
-	other = vm_create_with_one_vcpu(&vcpu, guest_invd);
+	other = vm_create_with_one_vcpu(&vcpu, guest_flush);
 	run_to_done(vcpu);
 	TEST_ASSERT_EQ(read_exits(reader), 0);
 	TEST_ASSERT_EQ(guest_cycles, 0);
@@ -216,7 +290,7 @@ TEST(reads_no_other_vm_while_it_runs)
 {
 	struct kvm_vcpu *vcpu, *reader;
 	struct kvm_vm *vm = vm_create_with_one_vcpu(&reader, guest_reader);
-	struct kvm_vm *other = vm_create_with_one_vcpu(&vcpu, guest_invd);
+	struct kvm_vm *other = vm_create_with_one_vcpu(&vcpu, guest_flush);
 	struct stats stats;
 	pthread_t thread;
 
@@ -227,16 +301,20 @@ TEST(reads_no_other_vm_while_it_runs)
 
 	assert_stats(reader);
 	read_stats(vcpu, &stats);
-	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVD], NR_EXITS);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_FLUSH], NR_EXITS);
 	kvm_vm_free(other);
 	kvm_vm_free(vm);
 }
 
-/* All that a guest can read, of each reason and of some that are none. */
+/* All that a guest can read, of each reason and of some that are none: SVM has a gap. */
 #define NR_LEAVES	(KVM_EXITSTATS_LEAF_TOTAL - KVM_EXITSTATS_LEAF_CYCLES + 1)
 #define NR_INDICES	(NR_SLOTS + 1)
+#define MAX_INDICES	(MAX_SLOTS + 1)
+#define for_each_index(index)						\
+	for ((index) = 0; (index) < NR_INDICES;				\
+	     (index) = (index) == 0xb0 ? SVM_EXIT_NPF - 8 : (index) + 1)
 
-static struct leaf guest_view[NR_LEAVES][NR_INDICES];
+static struct leaf guest_view[NR_LEAVES][MAX_INDICES];
 
 static void guest_look(void)
 {
@@ -244,7 +322,7 @@ static void guest_look(void)
 
 	for (;;) {
 		for (leaf = 0; leaf < NR_LEAVES; leaf++)
-			for (reason = 0; reason < NR_INDICES; reason++)
+			for_each_index(reason)
 				guest_view[leaf][reason] =
 					read_leaf(KVM_EXITSTATS_LEAF_CYCLES + leaf, reason);
 		GUEST_SYNC(0);
@@ -256,8 +334,11 @@ static bool between(u64 value, u64 least, u64 most)
 	return value >= least && value <= most;
 }
 
-/* What is seen at @leaf and @reason is the VM's own, as it was @before to @after. */
-static bool is_own(u32 leaf, u32 reason, struct leaf r, const struct stats *before,
+/*
+ * What is seen at @leaf and @reason is the VM's own, as it was @before to @after. It is
+ * reading number @nr.
+ */
+static bool is_own(u32 leaf, u32 reason, u32 nr, struct leaf r, const struct stats *before,
 		   const struct stats *after)
 {
 	u64 exits[2] = {}, cycles[2] = {}, all[2] = {
@@ -274,12 +355,12 @@ static bool is_own(u32 leaf, u32 reason, struct leaf r, const struct stats *befo
 
 	switch (leaf + KVM_EXITSTATS_LEAF_CYCLES) {
 	case KVM_EXITSTATS_LEAF_CYCLES:
-		return !r.eax && between(make_u64(r.ebx, r.ecx), cycles[0], cycles[1]) &&
-		       r.edx == status;
+		return between(r.eax, 0, cycles[1]) &&
+		       between(make_u64(r.ebx, r.ecx), cycles[0], cycles[1]) && r.edx == status;
 	case KVM_EXITSTATS_LEAF_EXITS:
 		/* The very number of CPUID exits so far, this one not among them */
-		if (reason == EXIT_REASON_CPUID) {
-			exits[0] += leaf * NR_INDICES + reason;
+		if (reason == EXIT_CPUID) {
+			exits[0] += nr;
 			exits[1] = exits[0];
 		}
 		return between(make_u64(r.ebx, r.eax), exits[0], exits[1]) && !r.ecx &&
@@ -299,9 +380,9 @@ static bool is_own(u32 leaf, u32 reason, struct leaf r, const struct stats *befo
  */
 static void look(struct kvm_vcpu *vcpu, struct stats *own)
 {
-	struct leaf (*view)[NR_INDICES] = addr_gva2hva(vcpu->vm, (unsigned long)guest_view);
+	struct leaf (*view)[MAX_INDICES] = addr_gva2hva(vcpu->vm, (unsigned long)guest_view);
 	struct stats before, after;
-	u32 leaf, reason;
+	u32 leaf, reason, nr = 0;
 
 	read_stats(vcpu, &before);
 	TEST_ASSERT(!memcmp(&before, own, sizeof(before)), "exits of a VM that does not run");
@@ -309,8 +390,8 @@ static void look(struct kvm_vcpu *vcpu, struct stats *own)
 	read_stats(vcpu, &after);
 
 	for (leaf = 0; leaf < NR_LEAVES; leaf++)
-		for (reason = 0; reason < NR_INDICES; reason++)
-			TEST_ASSERT(is_own(leaf, reason, view[leaf][reason], &before, &after),
+		for_each_index(reason)
+			TEST_ASSERT(is_own(leaf, reason, nr++, view[leaf][reason], &before, &after),
 				    "leaf %x, reason %u shows what is not its own: %x %x %x %x",
 				    leaf + KVM_EXITSTATS_LEAF_CYCLES, reason,
 				    view[leaf][reason].eax, view[leaf][reason].ebx,
@@ -365,7 +446,8 @@ FIXTURE_TEARDOWN(busy_vm)
 	kvm_vm_free(self->spy->vm);
 }
 
-TEST_F(busy_vm, leaves_no_trace)
+/* Emulators beside other work take their time. */
+TEST_F_TIMEOUT(busy_vm, leaves_no_trace, 300)
 {
 	struct kvm_vcpu **vcpus = self->busy.vcpus;
 	struct stats before, after;
@@ -380,7 +462,7 @@ TEST_F(busy_vm, leaves_no_trace)
 	look(self->spy, &self->own);
 }
 
-TEST_F(busy_vm, leaves_no_trace_while_it_runs)
+TEST_F_TIMEOUT(busy_vm, leaves_no_trace_while_it_runs, 300)
 {
 	pthread_t thread;
 	int i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Saving and restoring a vCPU's counters, for the tests of KVM exitstats.
+ * Saving and restoring what a VM's guest reads, for the tests of KVM exitstats.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_STATE_H
 #define SELFTEST_KVM_EXITSTATS_STATE_H
@@ -29,11 +29,39 @@ static inline void must_set(struct kvm_vcpu *vcpu, const struct state *state)
 	TEST_ASSERT(!set_state(vcpu, state), "set: %s", strerror(errno));
 }
 
-static inline void add_entry(struct state *state, u32 reason, u64 exits, u64 cycles)
+static inline void must_get(struct kvm_vcpu *vcpu, struct state *state)
+{
+	memset(state, 0xff, sizeof(*state));
+	state->header.nr = KVM_EXITSTATS_MAX_ENTRIES;
+	TEST_ASSERT(!get_state(vcpu, state), "get: %s", strerror(errno));
+	TEST_ASSERT_EQ(state->header.numbering, by_vendor(KVM_EXITSTATS_NUMBERING_VMX,
+							  KVM_EXITSTATS_NUMBERING_SVM));
+}
+
+static inline void init_state(struct state *state)
+{
+	state->header = (struct kvm_exitstats_state) {
+		.numbering = by_vendor(KVM_EXITSTATS_NUMBERING_VMX, KVM_EXITSTATS_NUMBERING_SVM),
+	};
+}
+
+static inline void add_entry(struct state *state, u32 selector, u64 exits, u64 cycles,
+			     u64 longest)
 {
 	state->entries[state->header.nr++] = (struct kvm_exitstats_entry) {
-		.reason = reason, .exits = exits, .cycles = cycles,
+		.selector = selector, .exits = exits, .cycles = cycles, .longest = longest,
 	};
+}
+
+/* The entry of @selector; zeros if there is none */
+static inline struct kvm_exitstats_entry find_entry(const struct state *state, u32 selector)
+{
+	u32 i;
+
+	for (i = 0; i < state->header.nr; i++)
+		if (state->entries[i].selector == selector)
+			return state->entries[i];
+	return (struct kvm_exitstats_entry) { .selector = selector };
 }
 
 #endif /* SELFTEST_KVM_EXITSTATS_STATE_H */

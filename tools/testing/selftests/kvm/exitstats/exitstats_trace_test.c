@@ -23,7 +23,7 @@ static void guest_mixture(void)
 		memory_write(TEST_MEMORY + i * PAGE_SIZE);
 		memory_write(TEST_MMIO);
 		port_write(TEST_PORT);
-		asm volatile("invd");
+		flush_caches();
 		asm volatile("invlpg (%0)" : : "r"(TEST_MEMORY));
 		kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
 		wrmsr(APIC_BASE_MSR + (APIC_ICR >> 4),
@@ -37,7 +37,7 @@ static void guest_mixture(void)
 TEST_F(exitstats_trace, kvm_exit_histogram)
 {
 	struct kvm_vcpu *vcpu = self->vcpu;
-	u64 hits[NR_SLOTS];
+	u64 hits[MAX_SLOTS];
 	struct stats stats;
 
 	if (!hist_is_there())
@@ -56,14 +56,14 @@ TEST_F(exitstats_trace, kvm_exit_histogram)
 
 	read_stats(vcpu, &stats);
 	assert_hist(stats.exits_by_reason, hits);
-	TEST_ASSERT(hits[EXIT_REASON_INVD] == TEST_PAGES, "the trigger saw nothing");
+	TEST_ASSERT(hits[EXIT_FLUSH] == TEST_PAGES, "the trigger saw nothing");
 }
 
 static struct leaf guest_read;
 
 static void guest_reading(void)
 {
-	guest_read = read_leaf(KVM_EXITSTATS_LEAF_REASON, EXIT_REASON_CPUID);
+	guest_read = read_leaf(KVM_EXITSTATS_LEAF_REASON, EXIT_CPUID);
 	GUEST_DONE();
 }
 
@@ -85,7 +85,7 @@ TEST_F(exitstats_trace, kvm_cpuid)
 	sync_global_from_guest(self->vcpu->vm, guest_read);
 	snprintf(expected, sizeof(expected),
 		 "func %x idx %x rax %x rbx %x rcx %x rdx %x, cpuid entry found\n",
-		 KVM_EXITSTATS_LEAF_REASON, EXIT_REASON_CPUID,
+		 KVM_EXITSTATS_LEAF_REASON, (u32)EXIT_CPUID,
 		 guest_read.eax, guest_read.ebx, guest_read.ecx, guest_read.edx);
 
 	trace = fopen(TRACING "trace", "r");

@@ -8,17 +8,51 @@
 
 #include <fcntl.h>
 
+#include <asm/svm.h>
 #include <linux/kvm_exitstats.h>
 
 #include "apic.h"
+#include "exitstats_defined.h"
 #include "kvm_test_harness.h"
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
 #include "vmx.h"
 
-#define NR_REASONS	86		/* 0 to 85 */
-#define NR_SLOTS	(NR_REASONS + 1)	/* and one for whatever lies beyond */
+/* For guest and host: what a test expects depends on the host's CPU. */
+#define by_vendor(vmx, svm)	(host_cpu_is_intel ? (vmx) : (svm))
+
+/* The exit that an instruction causes, or what a guest accesses, on VMX and on SVM */
+#define EXIT_CPUID	by_vendor(EXIT_REASON_CPUID, SVM_EXIT_CPUID)
+#define EXIT_IO		by_vendor(EXIT_REASON_IO_INSTRUCTION, SVM_EXIT_IOIO)
+#define EXIT_RDMSR	by_vendor(EXIT_REASON_MSR_READ, SVM_EXIT_MSR)
+#define EXIT_WRMSR	by_vendor(EXIT_REASON_MSR_WRITE, SVM_EXIT_MSR)
+#define EXIT_HLT	by_vendor(EXIT_REASON_HLT, SVM_EXIT_HLT)
+#define EXIT_HYPERCALL	by_vendor(EXIT_REASON_VMCALL, SVM_EXIT_VMMCALL)
+#define EXIT_FLUSH	by_vendor(EXIT_REASON_INVD, SVM_EXIT_WBINVD)
+#define EXIT_XSETBV	by_vendor(EXIT_REASON_XSETBV, SVM_EXIT_XSETBV)
+#define EXIT_RDPMC	by_vendor(EXIT_REASON_RDPMC, SVM_EXIT_RDPMC)
+#define EXIT_MONITOR	by_vendor(EXIT_REASON_MONITOR_INSTRUCTION, SVM_EXIT_MONITOR)
+#define EXIT_MWAIT	by_vendor(EXIT_REASON_MWAIT_INSTRUCTION, SVM_EXIT_MWAIT)
+#define EXIT_INVLPG	by_vendor(EXIT_REASON_INVLPG, SVM_EXIT_INVLPG)
+#define EXIT_READ_CR3	by_vendor(EXIT_REASON_CR_ACCESS, SVM_EXIT_READ_CR3)
+#define EXIT_WRITE_CR3	by_vendor(EXIT_REASON_CR_ACCESS, SVM_EXIT_WRITE_CR3)
+#define EXIT_READ_DR7	by_vendor(EXIT_REASON_DR_ACCESS, SVM_EXIT_READ_DR7)
+#define EXIT_WRITE_DR7	by_vendor(EXIT_REASON_DR_ACCESS, SVM_EXIT_WRITE_DR7)
+#define EXIT_UD		by_vendor(EXIT_REASON_EXCEPTION_NMI, SVM_EXIT_EXCP_BASE + UD_VECTOR)
+#define EXIT_INTERRUPT	by_vendor(EXIT_REASON_EXTERNAL_INTERRUPT, SVM_EXIT_INTR)
+#define EXIT_SHUTDOWN	by_vendor(EXIT_REASON_TRIPLE_FAULT, SVM_EXIT_SHUTDOWN)
+/* A page that is not there: without nested paging, with it, and where there is no memory */
+#define EXIT_PAGE_FAULT	by_vendor(EXIT_REASON_EXCEPTION_NMI, SVM_EXIT_EXCP_BASE + PF_VECTOR)
+#define EXIT_NESTED	by_vendor(EXIT_REASON_EPT_VIOLATION, SVM_EXIT_NPF)
+#define EXIT_MMIO	by_vendor(EXIT_REASON_EPT_MISCONFIG, SVM_EXIT_NPF)
+
+/* Exit reasons are below NR_REASONS. A slot is one of them, or the last: whatever lies beyond. */
+#define NR_REASONS	by_vendor(86, SVM_EXIT_VMGEXIT + 1)
+#define NR_SLOTS	(NR_REASONS + 1)
+#define OTHER_SLOT	NR_REASONS
+#define MAX_REASONS	(SVM_EXIT_VMGEXIT + 1)
+#define MAX_SLOTS	(MAX_REASONS + 1)
 
 /* Neither KVM nor the framework has anything there. */
 #define TEST_PORT	0x80
@@ -26,16 +60,15 @@
 #define TEST_MEMORY	0x40000000ul
 #define TEST_VECTOR	0x40
 
-/* Intel SDM volume 3, appendix "VMX Basic Exit Reasons". */
 static inline bool is_defined(u32 reason)
 {
-	static const u8 undefined[] = { 35, 38, 42, 71, 82, 83 };
-	int i;
+	return by_vendor(is_defined_vmx(reason), is_defined_svm(reason));
+}
 
-	for (i = 0; i < ARRAY_SIZE(undefined); i++)
-		if (reason == undefined[i])
-			return false;
-	return reason < NR_REASONS;
+/* An exit that KVM cannot attribute to a reason is in the last slot. */
+static inline u32 slot_of(u32 reason)
+{
+	return is_defined(reason) ? reason : OTHER_SLOT;
 }
 
 struct leaf {
@@ -50,10 +83,16 @@ static inline struct leaf read_leaf(u32 leaf, u32 reason)
 	return r;
 }
 
-/* An Intel CPU answers what it does not have with its highest basic leaf. */
+/*
+ * What an unpatched host answers: an Intel CPU has its highest basic leaf for what it does
+ * not have, an AMD CPU zeros.
+ */
 static inline void guest_assert_absent(u32 leaf, u32 index)
 {
-	struct leaf r = read_leaf(leaf, index), expected = read_leaf(read_leaf(0, 0).eax, index);
+	struct leaf r = read_leaf(leaf, index), expected = {};
+
+	if (host_cpu_is_intel)
+		expected = read_leaf(read_leaf(0, 0).eax, index);
 
 	__GUEST_ASSERT(!memcmp(&r, &expected, sizeof(r)), "leaf %x index %x: %x %x %x %x", leaf,
 		       index, r.eax, r.ebx, r.ecx, r.edx);
@@ -94,7 +133,7 @@ static inline u64 total_cycles(void)
 
 /*
  * The exits for @reason that @count executions of @insns cause. Reading is an
- * exit for EXIT_REASON_CPUID itself, of which the first is in the difference.
+ * exit for EXIT_CPUID itself, of which the first is in the difference.
  */
 #define exits_during(reason, count, insns)				\
 ({									\
@@ -129,6 +168,18 @@ static inline void memory_read(unsigned long address)
 	asm volatile("movb (%0), %%al" : : "r"(address) : "eax", "memory");
 }
 
+/*
+ * An instruction that always exits, and that nothing else here executes: INVD, on AMD
+ * WBINVD, since QEMU's TCG has INVD exit as WBINVD.
+ */
+static inline void flush_caches(void)
+{
+	if (host_cpu_is_intel)
+		asm volatile("invd");
+	else
+		asm volatile("wbinvd");
+}
+
 /* For TEST_VECTOR: count it. */
 static int guest_irqs;
 
@@ -148,11 +199,11 @@ static inline void halt_with_irq(void)
 /* What KVM_GET_STATS_FD has of one vCPU. */
 struct stats {
 	u64 exits;
-	u64 exits_by_reason[NR_SLOTS];
-	u64 cycles_by_reason[NR_SLOTS];
+	u64 exits_by_reason[MAX_SLOTS];
+	u64 cycles_by_reason[MAX_SLOTS];
 };
 
-static inline void read_stat(int fd, struct kvm_stats_header *header,
+static inline bool find_stat(int fd, struct kvm_stats_header *header,
 			     struct kvm_stats_desc *descs, const char *name,
 			     u64 *data, size_t nr)
 {
@@ -166,9 +217,16 @@ static inline void read_stat(int fd, struct kvm_stats_header *header,
 		TEST_ASSERT(desc->size == nr, "stat %s has %u elements, not %zu",
 			    name, desc->size, nr);
 		read_stat_data(fd, header, desc, data, nr);
-		return;
+		return true;
 	}
-	TEST_FAIL("no stat %s", name);
+	return false;
+}
+
+static inline void read_stat(int fd, struct kvm_stats_header *header,
+			     struct kvm_stats_desc *descs, const char *name,
+			     u64 *data, size_t nr)
+{
+	TEST_ASSERT(find_stat(fd, header, descs, name, data, nr), "no stat %s", name);
 }
 
 static inline void read_stats_fd(int fd, struct stats *stats)
@@ -176,6 +234,7 @@ static inline void read_stats_fd(int fd, struct stats *stats)
 	struct kvm_stats_header header;
 	struct kvm_stats_desc *descs;
 
+	memset(stats, 0, sizeof(*stats));
 	read_stats_header(fd, &header);
 	descs = read_stats_descriptors(fd, &header);
 	read_stat(fd, &header, descs, "exits", &stats->exits, 1);
@@ -218,15 +277,24 @@ static inline void assert_stats(struct kvm_vcpu *vcpu)
 			    stats.exits_by_reason[i], stats.cycles_by_reason[i]);
 }
 
-/* Nothing is counted, but in KVM's own counter. */
+/* Nothing is counted, but in KVM's own counter: the statistics have no place for it. */
 static inline void assert_nothing_counted(struct kvm_vcpu *vcpu)
 {
-	struct stats stats;
+	int fd = vcpu_get_stats_fd(vcpu);
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+	u64 exits, any[MAX_SLOTS];
 
-	read_stats(vcpu, &stats);
-	TEST_ASSERT(stats.exits, "vCPU %u has not exited", vcpu->id);
-	TEST_ASSERT_EQ(sum_slots(stats.exits_by_reason), 0);
-	TEST_ASSERT_EQ(sum_slots(stats.cycles_by_reason), 0);
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+	read_stat(fd, &header, descs, "exits", &exits, 1);
+	TEST_ASSERT(exits, "vCPU %u has not exited", vcpu->id);
+	TEST_ASSERT(!find_stat(fd, &header, descs, "exits_by_reason", any, NR_SLOTS) &&
+		    !find_stat(fd, &header, descs, "cycles_by_reason", any, NR_SLOTS) &&
+		    !find_stat(fd, &header, descs, "exit_cycles", any, 1),
+		    "vCPU %u has statistics of exits", vcpu->id);
+	free(descs);
+	close(fd);
 }
 
 #define PARAMETER	"/sys/module/kvm/parameters/exitstats"
@@ -278,18 +346,67 @@ static inline void run_to_done(struct kvm_vcpu *vcpu)
 	assert_stats(vcpu);
 }
 
+/* EPT or NPT: a guest may change its page tables as it likes. */
+static inline bool nested_paging(void)
+{
+	return by_vendor(get_kvm_intel_param_bool("ept"), get_kvm_amd_param_bool("npt"));
+}
+
+/* Does the CPU handle the guest's APIC, so that its registers need not exit? */
+static inline bool apic_is_virtual(void)
+{
+	return by_vendor(get_kvm_intel_param_bool("enable_apicv"), get_kvm_amd_param_bool("avic"));
+}
+
+/* Does KVM emulate guests whose state the CPU would not take? */
+static inline bool emulates_invalid_state(void)
+{
+	return host_cpu_is_intel && !get_kvm_intel_param_bool("unrestricted_guest");
+}
+
+/* QEMU emulates the host's CPU, not in all things as the APM has it. */
+static inline bool host_is_tcg(void)
+{
+	u32 max, signature[3];
+
+	__cpuid(0x40000000, 0, &max, &signature[0], &signature[1], &signature[2]);
+	return !memcmp(signature, "TCGTCGTCGTCG", sizeof(signature));
+}
+
+/* XSETBV always exits, but QEMU's TCG does not intercept it. */
+static inline bool xsetbv_exits(void)
+{
+	return kvm_cpu_has(X86_FEATURE_XSAVE) && (host_cpu_is_intel || !host_is_tcg());
+}
+
 /* Skip what this host cannot do, and say what it does. */
 static inline void require_exitstats(void)
 {
-	__TEST_REQUIRE(host_cpu_is_intel && !access("/sys/module/kvm_intel", F_OK),
-		       "no VMX: kvm_intel is not there");
+	__TEST_REQUIRE(!access(by_vendor("/sys/module/kvm_intel", "/sys/module/kvm_amd"), F_OK),
+		       "no %s", by_vendor("VMX: kvm_intel is not there",
+					  "SVM: kvm_amd is not there"));
 	__TEST_REQUIRE(kvm_check_cap(KVM_CAP_X86_EXITSTATS),
 		       "kernel without exitstats: no KVM_CAP_X86_EXITSTATS");
 	__TEST_REQUIRE(get_kvm_param_bool("exitstats"), "exitstats is off: kvm.exitstats=N");
 
-	ksft_print_msg("mode: kvm_intel.ept=%d unrestricted_guest=%d\n",
-		       get_kvm_intel_param_bool("ept"),
-		       get_kvm_intel_param_bool("unrestricted_guest"));
+	if (host_cpu_is_intel)
+		ksft_print_msg("mode: kvm_intel.ept=%d unrestricted_guest=%d\n", nested_paging(),
+			       !emulates_invalid_state());
+	else
+		ksft_print_msg("mode: kvm_amd.npt=%d%s\n", nested_paging(),
+			       host_is_tcg() ? ", in QEMU's TCG" : "");
+}
+
+static inline void require_vmx(void)
+{
+	__TEST_REQUIRE(host_cpu_is_intel, "of VMX alone");
+	require_exitstats();
+}
+
+static inline void require_svm(void)
+{
+	__TEST_REQUIRE(!host_cpu_is_intel, "of SVM alone");
+	require_exitstats();
 }
 
 #endif /* SELFTEST_KVM_EXITSTATS_UTIL_H */

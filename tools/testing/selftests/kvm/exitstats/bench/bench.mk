@@ -74,8 +74,8 @@ define bench-boot
 	done; done; done
 endef
 
-HEADER_exits := variant,ept,exit,instructions
-HEADER_leaves := variant,ept,leaf,vcpus,instructions
+HEADER_exits := variant,ept,exit,smallest,median
+HEADER_leaves := variant,ept,leaf,vcpus,smallest,median
 HEADER_memory := variant,ept,what,bytes
 HEADER_boot := exitstats,ept,instructions,exits
 
@@ -115,8 +115,8 @@ HOTPATH := $(B)/hotpath/hotpath.o $(B)/hotpath/unmasked.o
 $(HOTPATH) &: $(BENCH)/hotpath.c $(B)/kernel.done
 	@mkdir -p $(@D)
 	@cp $< $(@D)
-	@sed 's/array_index_nospec(\(.*\), [A-Z_]*)/\1/' $(LINUX)/arch/x86/kvm/exitstats_cpuid.c \
-		> $(@D)/unmasked.c
+	@printf '#include <linux/nospec.h>\n#undef array_index_nospec\n%s\n#include "exitstats_cpuid.c"\n' \
+		'#define array_index_nospec(index, size) (index)' > $(@D)/unmasked.c
 	@printf 'obj-m := hotpath.o unmasked.o\nccflags-y := -I $$(srctree)/arch/x86/kvm\n' > $(@D)/Kbuild
 	@$(ROOT)/scripts/progress.sh "building the hot path's inlines" $(@D)/log \
 		$(KMAKE) M=$(@D) hotpath.o unmasked.o

@@ -8,9 +8,9 @@
  *	exit_bench leaves LABEL		round trips of the leaves, by number of vCPUs
  *	exit_bench memory LABEL		memory of a vCPU and of a VM
  *
- * It prints lines of CSV: LABEL, kvm_intel.ept, case, figure. A round trip is the
- * smallest of ROUNDS that the guest measures by RDTSC, so that a tick of the host
- * is in none. In the lab the TSC counts instructions.
+ * It prints lines of CSV: LABEL, 1 with EPT or NPT and 0 without, case, figures. A round
+ * trip has two: the smallest and the median of ROUNDS that the guest measures by RDTSC. No
+ * tick of the host is in the smallest. In the lab the TSC counts instructions.
  *
  * The guest is this program: its memory is the process's own, at the same
  * addresses, so link it statically and at a fixed address. It needs nothing of the
@@ -44,6 +44,9 @@
 #define PORT_IDLE	0x80		/* answered by nobody */
 #define PORT_DONE	0x81
 
+/* One that no CPUID table has */
+#define LEAF_UNKNOWN	0x4ffffff0
+
 #define MSR_APIC_BASE	0x1b
 #define APIC_BASE_X2	(3u << 10)	/* enabled, x2APIC */
 #define MSR_X2APIC_ICR	0x830
@@ -51,8 +54,8 @@
 
 static _Alignas(PAGE) uint64_t pml4[512], pdpt[512], pd[512];
 static _Alignas(PAGE) char stack[4 * PAGE];
-static uint32_t leaf;
-static uint64_t result;
+static uint32_t leaf, selector;
+static uint64_t rounds[ROUNDS];
 
 static const char *what, *label;
 static int kvm;
@@ -110,17 +113,15 @@ static __attribute_noinline__					\
 __attribute__((target("general-regs-only")))			\
 void guest_##name(void)						\
 {								\
-	uint64_t start, took, min = -1;				\
+	uint64_t start;						\
 	int i;							\
 								\
 	before;							\
 	for (i = 0; i < ROUNDS; i++) {				\
 		start = rdtsc();				\
 		insns;						\
-		took = rdtsc() - start;				\
-		min = took < min ? took : min;			\
+		rounds[i] = rdtsc() - start;			\
 	}							\
-	result = min;						\
 	write_port(PORT_DONE);					\
 }
 
@@ -129,7 +130,8 @@ DEFINE_GUEST(wrmsr, wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2),
 	     wrmsr(MSR_X2APIC_ICR, ICR_NOBODY))
 DEFINE_GUEST(hlt, (void)0, hlt())
 DEFINE_GUEST(port_io, (void)0, write_port(PORT_IDLE))
-DEFINE_GUEST(leaf, (void)0, cpuid(leaf, 10))
+DEFINE_GUEST(unknown_leaf, (void)0, cpuid(LEAF_UNKNOWN, 0))
+DEFINE_GUEST(leaf, (void)0, cpuid(leaf, selector))
 
 /* The host */
 
@@ -252,10 +254,31 @@ static bool module_parameter(const char *name)
 	return value == 'Y';
 }
 
+static bool nested_paging(void)
+{
+	bool amd = !access("/sys/module/kvm_amd", F_OK);
+
+	return module_parameter(amd ? "kvm_amd/parameters/npt" : "kvm_intel/parameters/ept");
+}
+
 static void print_figure(const char *name, uint64_t figure)
 {
-	printf("%s,%d,%s,%llu\n", label, module_parameter("kvm_intel/parameters/ept"),
-	       name, (unsigned long long)figure);
+	printf("%s,%d,%s,%llu\n", label, nested_paging(), name, (unsigned long long)figure);
+	fflush(stdout);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void print_rounds(const char *name)
+{
+	qsort(rounds, ROUNDS, sizeof(*rounds), compare);
+	printf("%s,%d,%s,%llu,%llu\n", label, nested_paging(), name,
+	       (unsigned long long)rounds[0], (unsigned long long)rounds[ROUNDS / 2]);
 	fflush(stdout);
 }
 
@@ -305,7 +328,7 @@ static void bench_exit(const char *name, void (*entry)(void), bool irqchip, bool
 	vcpu = create_vcpu(vm, 0);
 	set_up_vcpu(vcpu, entry);
 	run_vcpu(vcpu);
-	print_figure(name, result);
+	print_rounds(name);
 }
 
 static void bench_exits(bool other)
@@ -314,14 +337,16 @@ static void bench_exits(bool other)
 	in_child(bench_exit("wrmsr", guest_wrmsr, true, other));
 	in_child(bench_exit("hlt", guest_hlt, false, other));
 	in_child(bench_exit("port_io", guest_port_io, true, other));
+	in_child(bench_exit("unknown_leaf", guest_unknown_leaf, true, other));
 }
 
-static void bench_leaf(const char *name, uint32_t eax, int vcpus)
+static void bench_leaf(const char *name, uint32_t eax, uint32_t ecx, int vcpus)
 {
 	int vm = create_vm(), vcpu, i;
 	char text[32];
 
 	leaf = eax;
+	selector = ecx;
 	map_guest(vm);
 	vcpu = create_vcpu(vm, 0);
 	for (i = 1; i < vcpus; i++)
@@ -329,7 +354,7 @@ static void bench_leaf(const char *name, uint32_t eax, int vcpus)
 	set_up_vcpu(vcpu, guest_leaf);
 	run_vcpu(vcpu);
 	snprintf(text, sizeof(text), "%s,%d", name, vcpus);
-	print_figure(text, result);
+	print_rounds(text);
 }
 
 static void bench_leaves(void)
@@ -338,11 +363,14 @@ static void bench_leaves(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(vcpus) / sizeof(*vcpus); i++) {
-		in_child(bench_leaf("0", 0, vcpus[i]));
-		in_child(bench_leaf("total", KVM_EXITSTATS_LEAF_TOTAL, vcpus[i]));
-		in_child(bench_leaf("reason", KVM_EXITSTATS_LEAF_REASON, vcpus[i]));
-		in_child(bench_leaf("exits", KVM_EXITSTATS_LEAF_EXITS, vcpus[i]));
-		in_child(bench_leaf("cycles", KVM_EXITSTATS_LEAF_CYCLES, vcpus[i]));
+		in_child(bench_leaf("0", 0, 0, vcpus[i]));
+		in_child(bench_leaf("total", KVM_EXITSTATS_LEAF_TOTAL, 0, vcpus[i]));
+		in_child(bench_leaf("reason", KVM_EXITSTATS_LEAF_REASON, 1, vcpus[i]));
+		in_child(bench_leaf("exits", KVM_EXITSTATS_LEAF_EXITS, 1, vcpus[i]));
+		in_child(bench_leaf("cycles", KVM_EXITSTATS_LEAF_CYCLES, 1, vcpus[i]));
+		in_child(bench_leaf("own", KVM_EXITSTATS_LEAF_REASON,
+				    KVM_EXITSTATS_SELECT_REASON(1) | KVM_EXITSTATS_SELECT_VCPU,
+				    vcpus[i]));
 	}
 }
 
@@ -417,6 +445,8 @@ static void bench_memory(void)
 	while (slabs && fgets(line, sizeof(line), slabs)) {
 		if (sscanf(line, "kvm_vcpu %lu %lu %lu", &active, &objects, &size) == 3)
 			print_figure("vcpu_struct", size);
+		if (sscanf(line, "kvm_exitstats %lu %lu %lu", &active, &objects, &size) == 3)
+			print_figure("ledger", size);
 	}
 }
 

@@ -5,23 +5,17 @@
  */
 #include "exitstats.h"
 
-static noinline __used u64 hotpath_stamp(struct kvm_vcpu *vcpu, u64 tsc)
+static noinline __used void hotpath_enter(struct kvm_vcpu *vcpu)
 {
-	return kvm_exitstats_stamp(vcpu, tsc);
+	kvm_exitstats_enter(vcpu);
 }
 
-static noinline __used void hotpath_count(struct kvm_vcpu *vcpu, fastpath_t completion)
+static noinline __used void hotpath_exit(struct kvm_vcpu *vcpu, u16 code)
 {
-	kvm_exitstats_count(vcpu, completion);
+	kvm_exitstats_exit(vcpu, code);
 }
 
-static noinline __used void hotpath_stamp_fastpath(struct kvm_vcpu *vcpu)
+static noinline __used u64 hotpath_exit_tsc(struct kvm_vcpu *vcpu)
 {
-	kvm_exitstats_stamp_fastpath(vcpu);
-}
-
-static noinline __used
-fastpath_t hotpath_count_fastpath(struct kvm_vcpu *vcpu, fastpath_t completion)
-{
-	return kvm_exitstats_count_fastpath(vcpu, completion);
+	return kvm_exitstats_exit_tsc(vcpu);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of a kernel as arch/x86/kvm/exitstats.[ch] needs in userspace.
+ * As much of a kernel as arch/x86/kvm/exitstats.h, exitstats.c, exitstats_reasons.c and
+ * exitstats_cpuid.c need in userspace.
  *
  * exitstats_bound_test.c has one thread and a clock of its own. bench/core_bench.c
- * defines SHIM_TIMED: it gets the instructions that the kernel has in the hot path,
- * the processor's clock, and a vCPU that touches as many cache lines as KVM's.
+ * defines SHIM_TIMED: it gets the processor's clock and a static key's instructions.
  */
 #ifndef EXITSTATS_SHIM_KVM_HOST_H
 #define EXITSTATS_SHIM_KVM_HOST_H
@@ -12,16 +12,19 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <asm/barrier.h>
 #include <linux/compiler.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/kvm.h>
-#include <linux/moduleparam.h>
 #include <linux/types.h>
 
-/* KVM's own header, which exitstats.c includes from its directory */
+/* KVM's own headers, which the source includes from its directory, and one of the tools' */
 #define ARCH_X86_KVM_CPUID_H
+#define ARCH_X86_KVM_X86_H
+#define _TOOLS_SLAB_H
 
 #define EXPORT_SYMBOL_FOR_KVM_INTERNAL EXPORT_SYMBOL_GPL
 
@@ -35,42 +38,44 @@
 		int mode;						\
 	} module_param_##name __maybe_unused = { &(name), perm }
 
-/* Linux 6.1's tools have none. */
-#ifndef OPTIMIZER_HIDE_VAR
-#define OPTIMIZER_HIDE_VAR(var)	({ asm volatile("" : "+r" (var)); })
+#undef IS_ENABLED
+#define IS_ENABLED(option)	1
+
+#ifndef U16_MAX
+#define U16_MAX	((u16)~0)
+#define U32_MAX	((u32)~0)
 #endif
 
+#undef lower_32_bits
+#undef upper_32_bits
 #define lower_32_bits(n) ((u32)(n))
 #define upper_32_bits(n) ((u32)((n) >> 32))
 
-struct local64 {
-	u64 value;
+#define __read_mostly
+#define noinstr
+#define ____cacheline_aligned	__attribute__((aligned(64)))
+
+#define HZ	250
+
+#define DEFINE_STATIC_KEY_DEFERRED_FALSE(name, timeout)			\
+	struct static_key_false_deferred name
+#define static_key_deferred_flush(key)
+
+struct static_key_false_deferred {
+	int key;
 };
 
-#define local64_t struct local64
+static inline void static_branch_inc(int *key)
+{
+	(*key)++;
+}
 
-#define DECLARE_STATIC_KEY_FALSE(key)	extern int key
-#define DEFINE_STATIC_KEY_FALSE(key)	int key
-#define static_branch_inc(key)		((*(key))++)
-#define static_branch_dec(key)		((*(key))--)
+static inline void static_branch_slow_dec_deferred(struct static_key_false_deferred *key)
+{
+	key->key--;
+}
 
 #ifdef SHIM_TIMED
-
-/* arch/x86/include/asm/local.h: no LOCK prefix */
-static __always_inline void local64_add(u64 n, local64_t *l)
-{
-	asm volatile("addq %1, %0" : "+m" (l->value) : "er" (n));
-}
-
-static __always_inline void local64_inc(local64_t *l)
-{
-	asm volatile("incq %0" : "+m" (l->value));
-}
-
-static __always_inline u64 local64_read(const local64_t *l)
-{
-	return __atomic_load_n(&l->value, __ATOMIC_RELAXED);
-}
 
 static __always_inline u64 rdtsc(void)
 {
@@ -89,23 +94,9 @@ off:
 	return false;
 }
 
-#define static_branch_likely(key)	likely(static_branch_on())
 #define static_branch_unlikely(key)	unlikely(static_branch_on())
 
 #else /* !SHIM_TIMED */
-
-/* A look at what another CPU might see before an exit is counted */
-static void (*shim_inc_hook)(void);
-
-static inline void shim_before_inc(void)
-{
-	if (shim_inc_hook)
-		shim_inc_hook();
-}
-
-#define local64_read(l)		((l)->value)
-#define local64_add(n, l)	((l)->value += (n))
-#define local64_inc(l)		(shim_before_inc(), (l)->value++)
 
 static u64 shim_tsc;
 
@@ -114,56 +105,87 @@ static inline u64 rdtsc(void)
 	return shim_tsc;
 }
 
-#define static_branch_likely(key)	(*(key) > 0)
+#define static_branch_unlikely(key)	(*(key) > 0)
+
+/* A look at what another CPU might see in the middle of an update */
+static void (*shim_barrier_hook)(void);
+
+static inline void shim_barrier(void)
+{
+	asm volatile("" : : : "memory");
+	if (shim_barrier_hook)
+		shim_barrier_hook();
+}
+
+#undef barrier
+#define barrier()	shim_barrier()
 
 #endif /* SHIM_TIMED */
+
+#define rdtsc_ordered()		rdtsc()
+#define preempt_disable()
+#define preempt_enable()
+
+/* A slab cache: objects with a canary behind them */
+#define SLAB_ACCOUNT		0
+#define GFP_KERNEL_ACCOUNT	0
+#define SHIM_CANARY		0x5a
+#define SHIM_CANARY_SIZE	4096
+
+#define struct_size(p, member, nr)	(sizeof(*(p)) + (nr) * sizeof((p)->member[0]))
+
+struct kmem_cache {
+	size_t size, align;
+};
+
+static inline struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align,
+						   unsigned long flags, void (*ctor)(void *))
+{
+	struct kmem_cache *cache = malloc(sizeof(*cache));
+
+	*cache = (struct kmem_cache) { (size + align - 1) / align * align, align };
+	return cache;
+}
+
+static inline void *kmem_cache_zalloc(struct kmem_cache *cache, int gfp)
+{
+	void *p;
+
+	if (posix_memalign(&p, cache->align, cache->size + SHIM_CANARY_SIZE))
+		return NULL;
+	memset(p, 0, cache->size);
+	memset(p + cache->size, SHIM_CANARY, SHIM_CANARY_SIZE);
+	return p;
+}
+
+static inline void kmem_cache_free(struct kmem_cache *cache, void *p)
+{
+	free(p);
+}
+
+#define kmem_cache_destroy(cache)	free(cache)
+#define kfree(p)			free(p)
 
 #define CONFIG_KVM_EXITSTATS 1
 #include "../../../../../../../arch/x86/include/asm/kvm_exitstats.h"
 
-enum exit_fastpath_completion {
-	EXIT_FASTPATH_NONE,
-	EXIT_FASTPATH_REENTER_GUEST,
-	EXIT_FASTPATH_EXIT_HANDLED,
-	EXIT_FASTPATH_EXIT_USERSPACE,
-};
-
-#define fastpath_t enum exit_fastpath_completion
-
-#define SHIM_CANARY	0x5a5a5a5a5a5a5a5aull
 #define SHIM_VCPUS	2
 
 struct kvm;
 
-#ifdef SHIM_TIMED
-/* As far apart as in the kernel, so that the same number of cache lines is touched */
-struct kvm_vcpu {
-	struct {
-		_Alignas(4096) char before[0x9c0];
-		struct kvm_vcpu_exitstats exitstats;
-		char after[0xc00];
-	} arch;
-	struct {
-		u64 generic[80];
-		local64_t exits_by_reason[KVM_EXITSTATS_NR_SLOTS];
-		local64_t cycles_by_reason[KVM_EXITSTATS_NR_SLOTS];
-	} stat;
-};
-#else
 struct kvm_vcpu {
 	struct kvm *kvm;
+	bool preempted;
+	int cpl;
 	struct {
-		struct kvm_vcpu_exitstats exitstats;
-	} arch;
-	struct {
-		u64 before[0x10000];
-		local64_t exits_by_reason[KVM_EXITSTATS_NR_SLOTS];
-		u64 between[0x10000];
-		local64_t cycles_by_reason[KVM_EXITSTATS_NR_SLOTS];
-		u64 after[0x10000];
-	} stat;
-};
+#ifdef SHIM_TIMED
+		/* The pointer has a cache line of its own, as in the kernel. */
+		_Alignas(4096) char before[0x9c0];
 #endif
+		struct kvm_vcpu_exitstats *exitstats;
+		u64 l1_tsc_scaling_ratio;
+	} arch;
+};
 
 struct kvm {
 	struct {
@@ -179,6 +201,23 @@ struct dentry;
 
 #define mutex_lock(lock)	((*(lock))++)
 #define mutex_unlock(lock)	((*(lock))--)
+
+/* As on Intel: 48 bits of the ratio are a fraction. */
+#define SHIM_TSC_RATIO_1	(1ull << 48)
+
+static inline u64 kvm_scale_tsc(u64 tsc, u64 ratio)
+{
+	return (unsigned __int128)tsc * ratio >> 48;
+}
+
+static inline int shim_get_cpl(struct kvm_vcpu *vcpu)
+{
+	return vcpu->cpl;
+}
+
+static const struct {
+	int (*get_cpl)(struct kvm_vcpu *vcpu);
+} kvm_x86_ops __maybe_unused = { shim_get_cpl };
 
 /* The xarray of a VM's vCPUs is an array here. */
 struct shim_xas {
@@ -204,6 +243,7 @@ static inline bool xas_retry(struct shim_xas *xas, const void *entry)
 	return false;
 }
 
+#undef atomic_read
 #define atomic_read(v)		(*(v))
 
 static inline void rcu_read_lock(void)

@@ -112,6 +112,6 @@ TEST_F(exitstats_nested, forced_immediate_exit)
 
 int main(int argc, char *argv[])
 {
-	require_exitstats();
+	require_vmx();
 	return test_harness_run(argc, argv);
 }

@@ -70,6 +70,6 @@ TEST(failed_entry)
 
 int main(int argc, char *argv[])
 {
-	require_exitstats();
+	require_vmx();
 	return test_harness_run(argc, argv);
 }

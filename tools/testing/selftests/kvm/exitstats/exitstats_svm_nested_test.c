@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: exits of a nested guest on SVM. KVM sees them first, and counts them
+ * for the VM that is there for it, whatever L1 then makes of them.
+ */
+#include "kvm_util.h"
+#include "svm_util.h"
+
+/* The framework's, which enters L2, and exitstats_util.h's have the same name. */
+#define run_guest run_vcpu
+#include "exitstats_util.h"
+#undef run_guest
+
+#define NR_EXITS	20
+
+KVM_ONE_VCPU_TEST_SUITE(exitstats_svm_nested);
+
+/* No loop: framework and L1 keep none of L2's registers. */
+static void l2_cpuid(void)
+{
+	asm volatile(".rept %c0; cpuid; .endr; vmmcall" : : "i"(NR_EXITS));
+}
+
+static void l1_init(struct svm_test_data *svm, void *l2_code)
+{
+	static u64 l2_stack[64];
+
+	generic_svm_setup(svm, l2_code, &l2_stack[ARRAY_SIZE(l2_stack)]);
+}
+
+/* L1 takes L2's CPUID and VMMCALL: of each exit, one VMRUN. */
+static void l1_cpuid(struct svm_test_data *svm)
+{
+	u64 cpuid, vmmcall_, vmrun;
+	int i;
+
+	l1_init(svm, l2_cpuid);
+	svm->vmcb->control.intercept |= BIT_ULL(INTERCEPT_CPUID);
+	vmmcall_ = exits_of(SVM_EXIT_VMMCALL);
+	vmrun = exits_of(SVM_EXIT_VMRUN);
+	cpuid = exits_of(SVM_EXIT_CPUID);
+
+	for (i = 0; i < NR_EXITS; i++) {
+		run_guest(svm->vmcb, svm->vmcb_gpa);
+		GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, SVM_EXIT_CPUID);
+		svm->vmcb->save.rip += 2;
+	}
+	run_guest(svm->vmcb, svm->vmcb_gpa);
+	GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, SVM_EXIT_VMMCALL);
+
+	/* Those of L2, and the reading before. */
+	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_CPUID) - cpuid, NR_EXITS + 1);
+	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_VMMCALL) - vmmcall_, 1);
+	/* Those of L1, which enter L2. */
+	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_VMRUN) - vmrun, NR_EXITS + 1);
+	GUEST_DONE();
+}
+
+/* L1 does not take CPUID: KVM answers, L2 reads what L1 would. */
+static u64 l2_read;
+
+static void l2_reads(void)
+{
+	u32 eax = KVM_EXITSTATS_LEAF_EXITS, ebx, ecx = SVM_EXIT_VMRUN, edx;
+
+	asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	l2_read = make_u64(ebx, eax);
+	vmmcall();
+}
+
+static void l1_lets_l2_read(struct svm_test_data *svm)
+{
+	u64 vmrun = exits_of(SVM_EXIT_VMRUN);
+
+	l1_init(svm, l2_reads);
+	run_guest(svm->vmcb, svm->vmcb_gpa);
+	GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, SVM_EXIT_VMMCALL);
+	GUEST_ASSERT_EQ(l2_read, vmrun + 1);
+	GUEST_DONE();
+}
+
+static void run_l1(struct kvm_vcpu *vcpu, void *l1_code)
+{
+	u64 svm;
+
+	vcpu_alloc_svm(vcpu->vm, &svm);
+	vcpu_arch_set_entry_point(vcpu, l1_code);
+	vcpu_args_set(vcpu, 1, svm);
+	run_to_done(vcpu);
+}
+
+TEST_F(exitstats_svm_nested, l2_exits)
+{
+	run_l1(self->vcpu, l1_cpuid);
+}
+
+TEST_F(exitstats_svm_nested, l2_reads)
+{
+	run_l1(self->vcpu, l1_lets_l2_read);
+}
+
+/* A VMRUN that the CPU refuses is an exit for L1, and KVM itself never makes one. */
+static void l1_invalid(struct svm_test_data *svm)
+{
+	u64 vmrun, other;
+
+	l1_init(svm, l2_cpuid);
+	svm->vmcb->control.asid = 0;
+	vmrun = exits_of(SVM_EXIT_VMRUN);
+	other = exits_of(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_OTHER));
+	run_guest(svm->vmcb, svm->vmcb_gpa);
+	GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, (u32)SVM_EXIT_ERR);
+	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_VMRUN) - vmrun, 1);
+	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_OTHER)), other);
+	GUEST_DONE();
+}
+
+TEST_F(exitstats_svm_nested, refused_vmrun)
+{
+	run_l1(self->vcpu, l1_invalid);
+}
+
+int main(int argc, char *argv[])
+{
+	require_svm();
+	__TEST_REQUIRE(kvm_cpu_has(X86_FEATURE_SVM), "nested=0");
+	return test_harness_run(argc, argv);
+}
