@@ -9,7 +9,7 @@ DEB_PACKAGES := build-essential debhelper dh-dkms python3-docutils lintian
 deb-build = rm -rf $(1) && mkdir -p $(1)/kvm-exitstats && cd $(ROOT) && \
 	cp -r --parents arch include patches debian $(EXITSTATS:$(ROOT)/%=%) $(1)/kvm-exitstats && \
 	cd $(1)/kvm-exitstats && sed -i '1s/)/$(2))/' debian/changelog && \
-	$(ROOT)/scripts/progress.sh "building the packages" $(1)/build.log dpkg-buildpackage -b -us -uc
+	$(PROGRESS) "building the packages" $(1)/build.log dpkg-buildpackage -b -us -uc
 
 #: make deb                          Debian packages of modules (DKMS) and guest tool, in out/deb
 .PHONY: deb
@@ -27,19 +27,20 @@ CHROOT = $(BUILD)/chroot
 #: make test-deb                     install, upgrade and remove them in a chroot
 .PHONY: test-deb
 test-deb: CHROOT_PACKAGES := debootstrap
-test-deb: apt-lists deb
+test-deb: apt-lists deb lab
 	@[ "$$(id -u)" = 0 ] || { echo "make test-deb makes a chroot: run it as root" >&2; exit 1; }
 	@$(call deb-build,$(BUILD)/deb-next,+next)
 	@rm -rf $(CHROOT); \
 	archives=$$(apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
 		--format 'deb $$(SITE) $$(RELEASE) $$(COMPONENT)'); set -- $$archives; \
-	$(ROOT)/scripts/progress.sh "making a Debian system" $(BUILD)/debootstrap.log \
+	$(PROGRESS) "making a Debian system" $(BUILD)/debootstrap.log \
 		debootstrap --variant=minbase $$3 $(CHROOT) $$2 && \
 	echo "$$archives" > $(CHROOT)/etc/apt/sources.list
 	@mkdir -p $(CHROOT)/debs/1 $(CHROOT)/debs/2; cp $(OUT)/deb/*.deb $(CHROOT)/debs/1; \
 	cp $(BUILD)/deb-next/*.deb $(CHROOT)/debs/2; \
 	cp $(ROOT)/debian/test.sh $(ROOT)/debian/kver.sh $(CHROOT)/debs
 	@unshare --mount --pid --fork sh -c 'mount -t proc proc $(CHROOT)/proc && \
-		exec chroot $(CHROOT) /debs/test.sh $(KERNEL) $(FLAVOUR)' $(sum) || \
+		exec chroot $(CHROOT) /debs/test.sh $(KERNEL) $(FLAVOUR)' > $(BUILD)/deb.tap; \
+		cat $(BUILD)/deb.tap; $(B)/lab -s $(BUILD)/deb.tap || \
 		{ echo "see $(CHROOT)/debs/log" >&2; exit 1; }
 	@rm -rf $(CHROOT)

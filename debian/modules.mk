@@ -12,8 +12,9 @@ MODULES_OUT = $(OUT)/modules/$(KVER)
 apt-lists:
 	@mkdir -p $(BUILD)
 	@apt-cache show linux-base > /dev/null 2>&1 || [ "$$(id -u)" != 0 ] || \
-		$(ROOT)/scripts/progress.sh "asking apt for its lists" $(BUILD)/apt.log apt-get update
+		$(PROGRESS) "asking apt for its lists" $(BUILD)/apt.log apt-get update
 
+#:: Debian
 #: make modules KVER=$(uname -r)     KVM's modules for a Debian kernel, in out/modules/KVER
 .PHONY: modules modules-build
 modules: modules-build
@@ -36,9 +37,9 @@ modules-build: apt-lists
 $(MODULES_DIR)/done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/stage.sh $(ROOT)/debian/modules.sh \
 		$(ROOT)/debian/Kbuild $(wildcard /usr/src/linux-headers-$(KVER)/Module.symvers)
 	@mkdir -p $(@D)
-	@$(ROOT)/scripts/progress.sh "putting the series on KVM of $(KVER)" $(@D)/prepare.log \
+	@$(PROGRESS) "putting the series on KVM of $(KVER)" $(@D)/prepare.log \
 		$(ROOT)/debian/modules.sh prepare $(KVER) $(@D)/linux
-	@$(ROOT)/scripts/progress.sh "building KVM for $(KVER)" $(@D)/build.log \
+	@$(PROGRESS) "building KVM for $(KVER)" $(@D)/build.log \
 		env DEBIAN_KERNEL_USE_CCACHE=y $(ROOT)/debian/modules.sh build $(KVER) $(@D)/linux
 	@touch $@
 
@@ -46,7 +47,7 @@ $(MODULES_DIR)/done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/stage.sh $(ROOT)/de
 $(MODULES_DIR)/image.done:
 	@rm -rf $(@D)/image && mkdir -p $(@D)/image
 	@cd $(@D)/image && package=linux-image-$(KVER) && \
-		$(ROOT)/scripts/progress.sh "downloading $$package" $(@D)/image.log \
+		$(PROGRESS) "downloading $$package" $(@D)/image.log \
 		sh -c "apt-get download $$package || apt-get download $$package-unsigned"
 	@cd $(@D)/image && dpkg -x *.deb . && rm *.deb && mkdir stock && \
 		for name in irqbypass kvm; do \
@@ -54,41 +55,14 @@ $(MODULES_DIR)/image.done:
 		done && mv boot/vmlinuz-* stock/vmlinuz && rm -rf boot lib usr
 	@touch $@
 
-$(MODULES_DIR)/base.cpio: $(MODULES_DIR)/done $(MODULES_DIR)/image.done \
-		$(B)/kernel.done $(B)/init
-	@{ $(call base-list, $(@D)/image/stock/irqbypass.ko $(MODULES_OUT)); } > $(@D)/base.list
-	@$(call base-cpio, $(@D)/base.list)
-
-#: make test-modules [KVER=]         Debian's own kernel with these modules: the selftests
+#: make test-modules [KVER=] [CPU=]  Debian's own kernel with these modules: the selftests
 .PHONY: test-modules test-stock
 test-modules: apt-lists
 	@kver=$(KVER); [ "$$kver" ] || kver=$$($(ROOT)/debian/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1; \
-	{ for goal in modules-build test-stock; do \
+	for goal in modules-build test-stock; do \
 		$(MAKE) $$goal KVER=$$kver KERNEL=$$(echo $$kver | cut -d. -f1,2) || exit 1; \
-	done; } $(sum)
+	done
 
-# The QEMU guest has the lab's kernel, and must not be slow; the host has Debian's.
-test-stock: BOOT_FLAGS += -t 1800
-test-stock: LAB_KERNEL := $(MODULES_DIR)/image/stock/vmlinuz
-test-stock: LAB_BASE := $(MODULES_DIR)/base.cpio
-test-stock: lab $(B)/selftests.done $(MODULES_DIR)/base.cpio
-	@$(call lab-new, modules); \
-	$(call run-files,$(HOST_PROGS)) > files; \
-	$(call run-files,$(TOOL_PROGS)) > guest.files; \
-	$(call plan, run /run/exitstats_tool_test /run/exitstats /run/example_critical) \
-		> guest.plan; \
-	for ept in 1 0; do \
-		$(call plan, kvm ept=$$ept); \
-		$(call run-plan,$(HOST_PROGS)); \
-		$(call plan, guest); \
-	done > plan
-	@status=0; $(call lab-run, modules) || status=$$?; \
-	cd $(B)/run/modules; echo 1..4; \
-	$(call tap, grep -qF "Linux version $(KVER) " console.log, it was $(KVER)); \
-	$(call console-verdict,$(KVER)); \
-	$(call tap, [ "$$(modinfo -F vermagic $(MODULES_DIR)/image/stock/kvm.ko)" = \
-		"$$(modinfo -F vermagic $(MODULES_OUT)/kvm.ko)" ], vermagic is that of Debian); \
-	$(call tap, (cd / && for k in mistyped 5.10.0-1-amd64 6.12.0+deb12-amd64; do \
-		! $(ROOT)/debian/packages.sh $$k > /dev/null 2>&1 || exit 1; done), \
-		kernels that cannot be are refused); \
-	[ $$status = 0 ] || [ $$status = 4 ]
+test-stock: lab $(call needs,modules) $(MODULES_DIR)/image.done
+	@$(call lab,modules,KVER=$(KVER) STOCK=$(MODULES_DIR)/image/stock OURS=$(MODULES_OUT) \
+		PACKAGES_SH=$(ROOT)/debian/packages.sh)

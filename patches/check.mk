@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make check: what the tools that a maintainer runs say of the series and of what
-# stands around it. Each check writes its findings to $(CHECK)/NAME.log; a tool that
-# fails, or does not run, has found something too.
+# The commands of plans/check: what the tools that a maintainer runs say of the series
+# and of what stands around it. A tool that fails, or does not run, has found something
+# too.
 
 CHECK := $(B)/check
 CHECK_SCRIPTS := $(shell find $(ROOT)/patches $(ROOT)/scripts $(ROOT)/debian $(EXITSTATS) -name '*.sh') $(ROOT)/.ci/run
@@ -15,21 +15,19 @@ checked_FLAGS := W=1 C=2 CHECK=sparse
 checked-unpatched_FLAGS := $(checked_FLAGS)
 
 checkpatch = perl scripts/checkpatch.pl --strict --terse --show-types
-CHECK_mails := checkpatch.pl --strict: the mails of the series
 check-mails = cd $(LINUX) && $(checkpatch) $(OUT)/series/$(NAME)/000[1-9]*
 
 # Where a rule of the kernel's cannot be kept: a signal handler's flag is volatile in
 # standard C; the kernel's macros for attributes are not to be had in userspace; two
 # names are libFuzzer's and C11's own; and the shim has the kernel's macros to define,
 # arguments unused or not.
-CHECK_IGNORE_boot.c := VOLATILE
+CHECK_IGNORE_relay.c := VOLATILE
 CHECK_IGNORE_stream.h := PREFER_DEFINED_ATTRIBUTE_MACRO
 CHECK_IGNORE_fuzz_snapshot.c := CAMELCASE
 CHECK_IGNORE_core_bench.c := CAMELCASE
 CHECK_IGNORE_exit_bench.c := CAMELCASE
 CHECK_IGNORE_kvm_host.h := CAMELCASE,MACRO_ARG_REUSE,MACRO_ARG_UNUSED
 check-ignore = $(CHECK_IGNORE_$(notdir $(1)))
-CHECK_sources := checkpatch.pl --strict: our sources
 check-sources = status=0; cd $(LINUX); \
 	$(checkpatch) -f $(foreach f,$(CHECK_SOURCES),$(if $(call check-ignore,$(f)),,$(f))) || \
 		status=1; \
@@ -37,13 +35,11 @@ check-sources = status=0; cd $(LINUX); \
 		$(checkpatch) --ignore $(call check-ignore,$(f)) -f $(f) || status=1;)) \
 	[ $$status = 0 ]
 
-CHECK_kernel := gcc with W=1, sparse: nothing new in KVM
 check-kernel = [ -s $(B)/variants/checked.log ] && \
 	! comm -13 <($(call check-findings,checked-unpatched)) \
 		<($(call check-findings,checked)) | grep .
 
 # The framework is not written for -Wextra.
-CHECK_selftests := gcc -Wextra: the selftest and the guest tool
 CHECK_CFLAGS := -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 check-selftests = rm -rf $(CHECK)/selftests; mkdir $(CHECK)/selftests; \
 	$(OTHER_MAKE) -C $(SELFTEST_DIR) OUTPUT=$(CHECK)/selftests CC="ccache gcc" -j$(JOBS) \
@@ -56,7 +52,6 @@ check-selftests = rm -rf $(CHECK)/selftests; mkdir $(CHECK)/selftests; \
 # files. What is written in OCaml, one script for one driver, wants a compiler for that.
 # Programs have neither the kernel's min() nor its words for a bool or a plural. That it
 # finds something at all, canary.c shows.
-CHECK_cocci := coccicheck: the new files of the series
 check-cocci = rm -rf $(CHECK)/cocci; mkdir -p $(CHECK)/cocci/new; cd $(LINUX) && \
 	cp -al --parents Makefile .config scripts include arch/x86 $(CHECK)/cocci && \
 	cd $(CHECK)/cocci && cp -r $(ROOT)/arch $(ROOT)/include new && \
@@ -69,11 +64,9 @@ check-cocci = rm -rf $(CHECK)/cocci; mkdir -p $(CHECK)/cocci/new; cd $(LINUX) &&
 	grep -E '^[^ ]+\.[ch]:[0-9]+:' log | tee found | grep canary.c > canary && \
 	! grep -vE '/(canary\.c|tools/[^/ ]+ (.* )?opportunity for (str_|min\())' found
 
-CHECK_kernel-doc := kernel-doc -Wall: the new files of the kernel
 check-kernel-doc = cd $(LINUX) && ! scripts/kernel-doc -none -Wall $(NEW_FILES) 2>&1 | grep .
 
 # One page is a directory of its own to Sphinx: all of KVM's take minutes.
-CHECK_html := make htmldocs: exitstats.rst
 check-html = cd $(LINUX) && rm -rf Documentation/exitstats Documentation/output && \
 	mkdir Documentation/exitstats && \
 	cp Documentation/virt/kvm/exitstats.rst Documentation/exitstats/index.rst && \
@@ -83,7 +76,6 @@ check-html = cd $(LINUX) && rm -rf Documentation/exitstats Documentation/output 
 
 # The self-test compares with what git has, which is the series: what it says of other
 # entries is not to be believed.
-CHECK_maintainers := get_maintainer.pl: the self-test, and each new file
 check-maintainers = rm -rf $(CHECK)/tree; mkdir $(CHECK)/tree; cd $(CHECK)/tree; \
 	ln -s $(LINUX)/* .; ln -s $(B)/series/.git .git; \
 	perl scripts/get_maintainer.pl --self-test=sections,patterns > ../self-test && \
@@ -95,20 +87,19 @@ check-maintainers = rm -rf $(CHECK)/tree; mkdir $(CHECK)/tree; cd $(CHECK)/tree;
 	done
 
 # That lists of words are split is meant.
-CHECK_scripts := shellcheck: our scripts
 check-scripts = shellcheck -S warning -e SC2046 $(CHECK_SCRIPTS)
 
-CHECK_manual := rst2man, groff: the guest tool's page
 check-manual = rst2man --strict $(TOOL)/exitstats.1.rst $(CHECK)/exitstats.1 && \
 	{ groff -Kutf8 -man -ww -Tutf8 -Z $(CHECK)/exitstats.1 > $(CHECK)/exitstats.out; } 2>&1 | \
 		{ ! grep .; } && [ -s $(CHECK)/exitstats.out ]
 
+#:: Static checks
 #: make check [KERNEL=]              checkpatch, sparse, W=1, coccicheck, kernel-doc, htmldocs ...
-.PHONY: check
+.PHONY: check $(CHECKS:%=check-%)
 check: PACKAGES += git sparse coccinelle python3-sphinx python3-docutils shellcheck groff-base
-check: $(B)/selftests.done $(B)/variants/checked.done $(B)/variants/checked-unpatched.done
+check: lab $(call needs,check)
 	@$(MAKE) -C $(ROOT) series > /dev/null
-	@mkdir -p $(CHECK); { echo 1..$(words $(CHECKS)); $(foreach c,$(CHECKS), \
-		echo "  $(CHECK_$(c))" >&2; \
-		$(call tap, ($(check-$(c))) > $(CHECK)/$(c).log 2>&1 || \
-			{ cat $(CHECK)/$(c).log >&2; false; }, check: $(CHECK_$(c)));) } $(sum)
+	@$(call lab,check,MAKE="$(MAKE) -C $(ROOT) KERNEL=$(KERNEL)")
+
+$(CHECKS:%=check-%): check-%:
+	@mkdir -p $(CHECK); $(check-$*)

@@ -48,9 +48,15 @@ unpack()
 	mv "$2.new" "$2"
 }
 
+# One make at a time changes the tree or builds in it (progress.sh has the same lock).
+mkdir -p "$dir"
+exec 9> "$dir/lock"
+flock -n 9 || { echo "  waiting for the make that runs in $dir" >&2; flock 9; }
+
 if [ ! -d "$dir/linux" ]; then
-	mkdir -p "$dir"
-	"$root/scripts/room.sh" "$dir" 4000 "a kernel build"
+	free=$(df -Pk "$dir" | awk 'END { print int($4 / 1024) }')
+	[ "$free" -ge 4000 ] ||
+		die "$dir: $free MB free, a kernel build needs 4000: make room, or say BUILD=DIR on another disk"
 	rm -rf "$dir/linux.new" "$dir/pristine"
 	if [ "$source" ]; then
 		unpack "$source" "$dir/linux"

@@ -16,7 +16,7 @@ naive_PATCH := $(BENCH)/naive.patch
 # The names of the files, as in WARN(), must not differ between them.
 $(B)/variants/%.done: $(BENCH)/variant.sh $(naive_PATCH) $(B)/kernel.done
 	@$(BENCH)/variant.sh $(B) $* $($*_PATCH)
-	@$(ROOT)/scripts/progress.sh "building KVM's modules: $*" $(B)/variants/$*.log \
+	@$(PROGRESS) "building KVM's modules: $*" $(B)/variants/$*.log \
 		$(OTHER_MAKE) -C $(B)/variants/$* CC="ccache gcc" -j$(JOBS) M=arch/x86/kvm modules $($*_FLAGS) \
 		KCFLAGS=-fmacro-prefix-map=$(B)/variants/$*/=
 	@touch $@
@@ -34,74 +34,24 @@ $(B)/core_bench: $(BENCH)/core_bench.c $(wildcard $(EXITSTATS)/shim/*/*.h) $(NEW
 		-I$(LINUX)/tools/include -I$(LINUX)/tools/arch/x86/include \
 		-isystem $(LINUX)/usr/include -o $@ $<
 
-# The plan of the lab. Two passes tell how far two runs differ.
-from = from=/modules/$(strip $(1))/
-bench-run = $(call plan, run /run/exit_bench $(1))
-define bench-exits
-	$(call plan, file exits.csv); \
-	for ept in 1 0 1 0; do \
-		$(call plan, kvm $(call from, unpatched) ept=$$ept); \
-		$(call bench-run, exits unpatched); \
-		$(call plan, trace on ring); $(call bench-run, exits tracing); \
-		$(call plan, trace off ring); \
-		$(call plan, trace on); $(call bench-run, exits hist); $(call plan, trace off); \
-		$(call plan, kvm $(call from, naive) ept=$$ept); $(call bench-run, exits naive); \
-		$(call plan, kvm $(call from, off) ept=$$ept); $(call bench-run, exits compiled_out); \
-		$(call plan, kvm kvm.exitstats=0 ept=$$ept); $(call bench-run, exits off); \
-		$(call plan, kvm ept=$$ept); $(call bench-run, exits on); \
-		$(call bench-run, exits off_beside_on other); \
-	done
-endef
-define bench-leaves
-	$(call plan, file leaves.csv); \
-	$(call plan, kvm ept=1); $(call bench-run, leaves on)
-endef
-define bench-memory
-	$(call plan, file memory.csv); \
-	for ept in 1 0; do \
-		$(call plan, kvm $(call from, unpatched) ept=$$ept); \
-		$(call bench-run, memory unpatched); \
-		$(call plan, kvm $(call from, off) ept=$$ept); $(call bench-run, memory compiled_out); \
-		$(call plan, kvm kvm.exitstats=0 ept=$$ept); $(call bench-run, memory off); \
-		$(call plan, kvm ept=$$ept); $(call bench-run, memory on); \
-	done
-endef
-define bench-boot
-	$(call plan, file boot.csv); \
-	for pass in 1 2; do for ept in 1 0; do for on in 0 1; do \
-		$(call plan, kvm kvm.exitstats=$$on ept=$$ept); $(call plan, guest); \
-		$(call plan, cost $$on$(comma)$$ept); \
-	done; done; done
-endef
-
 HEADER_exits := variant,ept,exit,smallest,median
 HEADER_leaves := variant,ept,leaf,vcpus,smallest,median
 HEADER_memory := variant,ept,what,bytes
 HEADER_boot := exitstats,ept,instructions,exits
 
-#: make bench                        what exitstats costs: tables, out/bench/*.csv and exits.svg
+#:: What it costs
+#: make bench [CPU=]                 what exitstats costs: tables, out/bench/*.csv and exits.svg
 .PHONY: bench bench-lab bench-cores
 bench: bench-lab bench-cores
 	@cd $(OUT)/bench; awk -v plot=$(B)/bench.dat -f $(BENCH)/report.awk *.csv
 	@cd $(OUT)/bench; gnuplot -e "added='$(B)/bench.dat'" $(BENCH)/bench.gp
 	@echo "in $(OUT)/bench: exits.svg and the figures as *.csv"
 
-bench-lab: BOOT_FLAGS += -t 3000
-# Only in Bochs cycles are instructions.
+# Only in an emulator cycles are instructions.
 bench-lab: LAB_EMULATOR := bochs
-bench-lab: PACKAGES += $(BOCHS_PACKAGES)
-bench-lab: lab $(VARIANTS:%=$(B)/variants/%.done) $(B)/exit_bench
-	@$(call lab-new, bench); \
-	{ echo "file /run/exit_bench $(B)/exit_bench 755 0 0"; \
-	  for v in $(VARIANTS); do \
-		echo "dir /modules/$$v 755 0 0"; \
-		for m in kvm kvm-intel; do \
-			echo "file /modules/$$v/$${m/-/_}.ko $(B)/variants/$$v/arch/x86/kvm/$$m.ko 644 0 0"; \
-		done; \
-	  done; } > files; \
-	{ $(foreach part,$(BENCH_LAB),$(bench-$(part)); $(call plan, file);) } > plan
-	@$(call lab-run, bench)
-	@mkdir -p $(OUT)/bench; cd $(B)/run/bench; $(foreach part,$(BENCH_LAB), \
+bench-lab: lab $(call needs,bench)
+	@$(call lab,bench,BENCH_LAB="$(BENCH_LAB)")
+	@mkdir -p $(OUT)/bench; cd $(B)/run/bench.$(CPU); $(foreach part,$(BENCH_LAB), \
 		{ echo $(HEADER_$(part)); cat $(part).csv; } > $(OUT)/bench/$(part).csv;)
 
 bench-cores: $(B)/core_bench
@@ -118,11 +68,11 @@ $(HOTPATH) &: $(BENCH)/hotpath.c $(B)/kernel.done
 	@printf '#include <linux/nospec.h>\n#undef array_index_nospec\n%s\n#include "exitstats_cpuid.c"\n' \
 		'#define array_index_nospec(index, size) (index)' > $(@D)/unmasked.c
 	@printf 'obj-m := hotpath.o unmasked.o\nccflags-y := -I $$(srctree)/arch/x86/kvm\n' > $(@D)/Kbuild
-	@$(ROOT)/scripts/progress.sh "building the hot path's inlines" $(@D)/log \
+	@$(PROGRESS) "building the hot path's inlines" $(@D)/log \
 		$(KMAKE) M=$(@D) hotpath.o unmasked.o
 
-# TAP, for make test
-.PHONY: structure-test
+# The object code, for make test
+.PHONY: test-code
 STRUCTURE := $(HOTPATH) $(B)/variants/unpatched.done $(B)/variants/off.done
-structure-test: $(STRUCTURE)
+test-code: $(STRUCTURE)
 	@$(BENCH)/structure.sh $(B)

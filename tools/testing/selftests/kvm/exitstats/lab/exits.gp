@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# gnuplot -e "in='exits.csv'; out='exits.svg'" exits.gp: exits per reason under
-# both modes, as paired bars on a log scale. Blue and orange are told apart by the
+# gnuplot -e "paging='ept'" exits.gp: exits per reason in both modes, as paired bars on a
+# log scale: exits.csv becomes exits.svg. Blue and orange are told apart by the
 # colour-blind too (Okabe and Ito).
 set terminal svg size 900,520 font "sans,13" background "white"
-set output out
+set output "exits.svg"
 set datafile separator ","
 set title "VM exits of one Linux guest's boot, by exit reason"
 set ylabel "exits (log scale)"
@@ -18,6 +18,6 @@ set style fill solid
 set boxwidth 0.9
 set xtics rotate by -45 scale 0 noenhanced
 set key top right
-plot in using ($3 > 0 ? $3 : NaN):xtic(sprintf("%s (%s)", strcol(2), strcol(1))) \
-		every ::1 title "ept=1" lc rgb "#0072b2", \
-     in using ($5 > 0 ? $5 : NaN) every ::1 title "ept=0" lc rgb "#e69f00"
+plot "exits.csv" using ($3 > 0 ? $3 : NaN):xtic(sprintf("%s (%s)", strcol(2), strcol(1))) \
+		every ::1 title paging."=1" lc rgb "#0072b2", \
+     "" using ($5 > 0 ? $5 : NaN) every ::1 title paging."=0" lc rgb "#e69f00"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * QEMU's guest of the lab, started by a test in the emulated host.
+ * The emulated host, and QEMU's guest of the lab, started by a test there.
  */
 #ifndef LAB_GUEST_H
 #define LAB_GUEST_H
 
+#include <cpuid.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -31,5 +33,13 @@ static inline pid_t start_guest(char *const options[], int out)
 }
 
 #define GUEST_DIED	125
+
+/* The host's processor has SVM: KVM's vendor module is kvm_amd, not kvm_intel. */
+static inline bool vendor_is_amd(void)
+{
+	unsigned int a, b, c = 0, d;
+
+	return __get_cpuid(0x80000001, &a, &b, &c, &d) && c & 1 << 2;
+}
 
 #endif /* LAB_GUEST_H */

@@ -2,17 +2,17 @@
 /*
  * init of the lab: process 1 in the emulated host and in QEMU's guest there.
  *
- * It carries out /plan, which the lab's Makefile writes: commands of one word a
- * line, each ended by an empty line.
+ * It carries out /plan, which the lab's driver writes: a command is a line, each of its
+ * further words a line that starts with a tab. README says which of them a plan has.
  *
  *	kvm [PARAM=VALUE ...]		load kvm-intel (or kvm-amd) with these
  *					parameters, after unloading it; from=DIR
  *					is not one: take the modules from there
  *	unkvm				unload it
  *	run PROGRAM [ARG ...]		run a program
- *	guest [PLAN=FILE] [QEMU-OPTION ...]
+ *	guest [plan=NAME] [QEMU-OPTION ...]
  *					run the guest, which follows its own /plan, or
- *					another
+ *					/plan.NAME
  *	try SECONDS COMMAND ...		a run or a guest that may fail, in a time limit of its
  *					own, when it is killed: how it ended is a line of
  *					output, "tried PROGRAM STATUS", and no failure
@@ -59,6 +59,7 @@
 #define GUEST_CONSOLE	"/tmp/guest.log"
 #define KSFT_SKIP	4	/* exit status of a selftest that cannot run here */
 #define GUEST_COST	"/tmp/guest.cost"
+#define ORACLE		"/sys/kernel/debug/lab_oracle"
 
 static int stream = -1;
 /* Seconds that a command may take; LIMIT= on the kernel's command line */
@@ -409,9 +410,13 @@ static int run_guest(char **options)
 	};
 	char *self[64 + 2] = { "/init", "guest-filter" };
 	int n = 0, status;
+	char *name;
 
-	if (*options && !strncmp(*options, "PLAN=", 5))
-		strncat(append, *options++, sizeof(append) - strlen(append) - 1);
+	if (*options && !strncmp(*options, "plan=", 5)) {
+		name = *options++ + 5;
+		if (*name)
+			strncat(strcat(append, "PLAN=/plan."), name, 32);
+	}
 	while (qemu[n])
 		n++;
 	while (*options && n < 62)
@@ -450,7 +455,7 @@ static int trace(bool on, bool ring)
 	return r ? 1 : 0;
 }
 
-/* What is young it lets pass: look again when all is old enough. */
+/* kmemleak skips recent objects: scan again later. */
 static int find_leaks(void)
 {
 	static const char kmemleak[] = "/sys/kernel/debug/kmemleak";
@@ -537,19 +542,47 @@ static void announce(char **argv)
 	write_file("/dev/kmsg", text);
 }
 
-/* What takes no time is no progress. */
+/* A command that takes no time is no progress. */
 static bool quiet_command(const char *name)
 {
 	return !strcmp(name, "file") || !strcmp(name, "send");
 }
 
+/*
+ * lab_oracle.ko counts what KVM counts, for all VMs there will be. It does not know who
+ * reads the figures: hand them over when all is done.
+ */
+static void begin_oracle(void)
+{
+	if (!access(MODULES "lab_oracle.ko", F_OK) && insmod(MODULES, "lab_oracle", ""))
+		fatal("lab_oracle");
+}
+
+static int end_oracle(void)
+{
+	return access(ORACLE, F_OK) ? 0 : send_file(ORACLE, "kvm.csv");
+}
+
+static int carry_out(char **argv, int argc)
+{
+	int status;
+
+	argv[argc] = NULL;
+	if (!quiet_command(argv[0]))
+		announce(argv);
+	status = command(argv);
+	while (argc)
+		free(argv[--argc]);
+	return status;
+}
+
 static int follow_plan(void)
 {
 	char *line = NULL, *argv[64];
-	size_t size = 0, argc = 0;
-	int status = 0, r;
 	const char *path = getenv("PLAN") ?: "/plan";
 	FILE *plan = fopen(path, "re");
+	int status = 0, argc = 0, r;
+	size_t size = 0;
 	ssize_t n;
 
 	if (!plan)
@@ -559,19 +592,14 @@ static int follow_plan(void)
 		n = getline(&line, &size, plan);
 		if (n > 0 && line[n - 1] == '\n')
 			line[--n] = 0;
-		if (n > 0 && argc < 63) {
-			argv[argc++] = strdup(line);
-			continue;
+		if (argc && (n < 0 || *line != '\t')) {
+			r = carry_out(argv, argc);
+			if (!status || status == KSFT_SKIP)
+				status = r ?: status;
+			argc = 0;
 		}
-		if (!argc)
-			continue;
-		argv[argc] = NULL;
-		if (!quiet_command(argv[0]))
-			announce(argv);
-		r = command(argv);
-		if (!status || status == KSFT_SKIP)
-			status = r ?: status;
-		argc = 0;
+		if (n > 0 && argc < 63)
+			argv[argc++] = strdup(*line == '\t' ? line + 1 : line);
 	} while (n >= 0);
 
 	return status;
@@ -579,6 +607,8 @@ static int follow_plan(void)
 
 int main(int argc, char **argv)
 {
+	int status;
+
 	if (argc > 2 && !strcmp(argv[1], "guest-filter"))
 		return guest_filter(argv + 2);
 	/* For a program that wants to talk to QEMU: messages on standard output */
@@ -606,5 +636,7 @@ int main(int argc, char **argv)
 		limit = atoi(getenv("LIMIT"));
 	chdir("/tmp");
 
-	die(follow_plan());
+	begin_oracle();
+	status = follow_plan();
+	die(end_oracle() ?: status);
 }

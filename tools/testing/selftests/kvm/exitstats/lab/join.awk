@@ -1,14 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# join.awk EPT1.csv EPT0.csv: what `exitstats --csv` printed in two guests, joined
-# by reason: the rows of exits.csv.
-BEGIN		{ FS = OFS = "," }
-$1 !~ /^[0-9]+$/	{ next }
-		{ name[$1] = $2; exits[$1, FILENAME] = $3; cycles[$1, FILENAME] = $4 }
+# join.awk -v paging=ept ept1.csv ept0.csv: join what `exitstats --csv` printed in two
+# guests. Rows "REASON,NAME,EXITS,CYCLES" become exits.csv, in the order of reasons, which
+# are decimal, or hexadecimal with 0x; rows "account,NAME,EXITS,CYCLES" become time.csv.
+function value(text,	i, n)
+{
+	if (text !~ /^0x/)
+		return text + 0
+	for (i = 3; i <= length(text); i++)
+		n = 16 * n + index("0123456789abcdef", substr(text, i, 1)) - 1
+	return n
+}
+
+BEGIN {
+	FS = OFS = ","
+	nr = 0
+}
+$1 == "account" {
+	if (!($2 in seen))
+		account[nr++] = $2
+	seen[$2]
+	time[$2, FILENAME] = $4
+}
+$1 ~ /^(0x[0-9a-f]+|[0-9]+)$/ {
+	r = value($1)
+	reason[r] = $1
+	name[r] = $2
+	exits[r, FILENAME] = $3
+	cycles[r, FILENAME] = $4
+}
 END {
-	print "reason", "name", "ept1_exits", "ept1_cycles", "ept0_exits", "ept0_cycles"
+	print "reason", "name", paging "1_exits", paging "1_cycles", paging "0_exits",
+		paging "0_cycles" > "exits.csv"
 	for (r = 0; r < 65536; r++)
 		if (r in name)
-			print r, name[r], exits[r, ARGV[1]] + 0, cycles[r, ARGV[1]] + 0,
-			      exits[r, ARGV[2]] + 0, cycles[r, ARGV[2]] + 0
+			printf "%s,%s,%.0f,%.0f,%.0f,%.0f\n", reason[r], name[r],
+				exits[r, ARGV[1]], cycles[r, ARGV[1]],
+				exits[r, ARGV[2]], cycles[r, ARGV[2]] > "exits.csv"
+	print "account", paging "1_cycles", paging "0_cycles" > "time.csv"
+	for (i = 0; i < nr; i++)
+		printf "%s,%.0f,%.0f\n", account[i], time[account[i], ARGV[1]],
+			time[account[i], ARGV[2]] > "time.csv"
 }

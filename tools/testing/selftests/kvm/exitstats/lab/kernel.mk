@@ -19,11 +19,8 @@ PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsyn
 	    ccache gnuplot-nox isolinux syslinux-common xorriso qemu-system-x86 \
 	    libjansson-dev
 
-EMULATOR := $(shell $(LAB)/emulator.sh $(LAB_EMULATOR) 2> /dev/null)
-$(if $(filter-out 0,$(.SHELLSTATUS)),$(error $(EMULATOR)))
 # To apt, bochs is content with QEMU's firmware in place of its own.
-BOCHS_PACKAGES := bochs bochs-term bochsbios vgabios
-PACKAGES += $(if $(filter bochs,$(EMULATOR)),$(BOCHS_PACKAGES))
+PACKAGES += bochs bochs-term bochsbios vgabios
 
 # One directory for each KERNEL and SAN; a path gets a name of its own.
 NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) | md5sum | cut -c1-8)),$(KERNEL))$(addprefix -,$(SAN))
@@ -61,12 +58,8 @@ packages:
 		exit 1; \
 	fi; \
 	mkdir -p $(BUILD); \
-	DEBIAN_FRONTEND=noninteractive $(ROOT)/scripts/progress.sh "installing$$missing" $(BUILD)/apt.log \
+	DEBIAN_FRONTEND=noninteractive $(PROGRESS) "installing$$missing" $(BUILD)/apt.log \
 		flock $(BUILD)/apt.lock sh -c "apt-get update && apt-get install -y --no-install-recommends $$missing"
-
-.PHONY: tree
-tree: packages
-	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS)
 
 $(B)/tree.done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/tree.sh $(ROOT)/patches/stage.sh | packages
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
@@ -86,7 +79,7 @@ $(B)/config.done: $(CONFIGS) $(B)/tree.done
 # KCSAN for KVM alone: a whole kernel of it boots in four minutes, on two emulated CPUs.
 BZIMAGE_FLAGS = $(if $(call san-has,kcsan),CFLAGS_KCSAN=)
 $(B)/kernel.done: $(B)/config.done
-	@$(ROOT)/scripts/progress.sh "building Linux $(NAME)" $(B)/kernel.log sh -c \
+	@$(PROGRESS) "building Linux $(NAME)" $(B)/kernel.log sh -c \
 		'$(KMAKE) -j$(JOBS) bzImage $(BZIMAGE_FLAGS) && $(KMAKE) -j$(JOBS) modules'
 	@touch $@
 
@@ -94,19 +87,16 @@ include $(EXITSTATS)/exitstats.mk
 SELFTEST_DIR := $(LINUX)/tools/testing/selftests/kvm
 SELFTEST_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TESTS))
 TOOL_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TOOLS))
-# KVM's own that the series must not break
+# KVM's own that the series must not break: one for any host, one for an AMD host. The
+# latter's directory depends on the kernel, and is known when the tree is there.
 KVM_PROGS := $(SELFTEST_DIR)/kvm_binary_stats_test
-# All that test something on the lab's host: the one is for a CPU without VMX, the other
-# for a kernel that injects faults.
-HOST_PROGS := $(filter-out %_absent_test %_fault_test,$(SELFTEST_PROGS)) $(KVM_PROGS)
-# ... and one for an AMD host; found when the tree is there
 SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
 	@# 6.1 does not know which headers a test includes.
 	@rm -f $(SELFTEST_PROGS) $(TOOL_PROGS)
-	@$(ROOT)/scripts/progress.sh "building the selftests" $(B)/selftests.log sh -c \
+	@$(PROGRESS) "building the selftests" $(B)/selftests.log sh -c \
 		'$(KMAKE) -j$(JOBS) headers && $(OTHER_MAKE) -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS) \
 		$(SELFTEST_PROGS) $(TOOL_PROGS) $(KVM_PROGS) $(SVM_PROGS)'
 	@touch $@

@@ -9,7 +9,6 @@
  * The guest must not end by itself.
  */
 #define _GNU_SOURCE
-#define TAP_NAME "kill"
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -22,7 +21,7 @@
 #include <unistd.h>
 
 #include "guest.h"
-#include "tap.h"
+#include "kselftest.h"
 
 #define TABLES		"/sys/kernel/debug/kvm/*/exitstats"
 #define EXITS_A_ROUND	2000	/* more, before each kill */
@@ -67,11 +66,12 @@ static bool wait_for_exits(unsigned long long exits)
 
 static int module_users(void)
 {
-	FILE *file = fopen("/sys/module/kvm_intel/refcnt", "r");
+	FILE *file = fopen(vendor_is_amd() ? "/sys/module/kvm_amd/refcnt" :
+			   "/sys/module/kvm_intel/refcnt", "r");
 	int users = -1;
 
 	if (!file || fscanf(file, "%d", &users) != 1)
-		die("kvm_intel's refcnt: %m");
+		ksft_exit_fail_msg("the vendor's module: %m\n");
 	fclose(file);
 	return users;
 }
@@ -82,7 +82,7 @@ static pid_t qemu_of(const char *path)
 	int pid;
 
 	if (sscanf(path, "/sys/kernel/debug/kvm/%d-", &pid) != 1)
-		die("%s: %m", path);
+		ksft_exit_fail_msg("%s: %m\n", path);
 	return pid;
 }
 
@@ -103,25 +103,25 @@ static bool kill_one(char *const options[], unsigned long long exits)
 
 	close(null);
 	if (init < 0)
-		die("fork: %m");
+		ksft_exit_fail_msg("fork: %m\n");
 	if (!wait_for_exits(exits))
-		die("the guest has not exited enough");
+		ksft_exit_fail_msg("the guest has not exited enough\n");
 	path = find_table();
 	table = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (table < 0)
-		die("no table");
+		ksft_exit_fail_msg("no table\n");
 	ok = check(read(table, &byte, 1) == 1, "the table can be read");
-	ok &= check(module_users() > 0, "kvm_intel is in use");
-	printf("# %d users of kvm_intel, %llu exits; killing %d\n", module_users(),
+	ok &= check(module_users() > 0, "the vendor's module is in use");
+	printf("# %d users of the vendor's module, %llu exits; killing %d\n", module_users(),
 	       total_exits(), qemu_of(path));
 
 	if (kill(qemu_of(path), SIGKILL) || waitpid(init, &status, 0) != init)
-		die("killing QEMU: %m");
+		ksft_exit_fail_msg("killing QEMU: %m\n");
 	ok &= check(WIFEXITED(status) && WEXITSTATUS(status) == GUEST_DIED, "the guest died");
 	ok &= check(pread(table, &byte, 1, 0) == -1 && errno == EIO, "the open table is of no VM");
 	ok &= check(access(path, F_OK) && errno == ENOENT, "the table is gone");
 	ok &= check(!find_table(), "there is no other");
-	ok &= check(!module_users(), "kvm_intel is not in use");
+	ok &= check(!module_users(), "the vendor's module is not in use");
 	close(table);
 	free(path);
 	return ok;
@@ -135,10 +135,11 @@ int main(int argc, char **argv)
 		nr_rounds = atoi(argv[2]);
 		argv += 2;
 	}
-	printf("TAP version 13\n1..1\n");
+	ksft_print_header();
+	ksft_set_plan(1);
 	for (i = 1; i <= nr_rounds; i++)
 		good += kill_one(argv + 1, i * EXITS_A_ROUND);
 	printf("# %d of %d killed\n", good, nr_rounds);
-	test(good > 0 && good == nr_rounds, "neither tables nor a hold on the modules stay");
-	return nr_failed > 0;
+	ksft_test_result(good > 0 && good == nr_rounds, "kill: neither tables nor a hold on the modules stay\n");
+	ksft_finished();
 }

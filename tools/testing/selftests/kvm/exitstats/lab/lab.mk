@@ -1,68 +1,71 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The image that the emulator boots, and the run itself.
+# The lab's own programs, and the one rule that carries out a plan. README says how.
 
-# Our own programs for the lab and around it
+# init is process 1 in the lab, lab its driver out here.
 $(B)/init: $(LAB)/init.c $(LAB)/guest.h $(LAB)/stream.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -o $@ $<
 
-$(B)/boot: $(LAB)/boot.c $(LAB)/stream.h | packages
+LAB_SOURCES := $(addprefix $(LAB)/, lab.c plan.c pack.c emulator.c relay.c oracle.c expect.c)
+LAB_CFLAGS = -Wall -Wextra -O2 -D_GNU_SOURCE -DLAB_SOURCE='"$(LAB)"' \
+	-I$(LINUX)/tools/testing/selftests
+$(B)/lab: $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
+	@$(CC) $(LAB_CFLAGS) -o $@ $(LAB_SOURCES)
+
+# What the lab's kernel has counted in all VMs, for the oracle
+$(B)/oracle/lab_oracle.ko: $(LAB)/lab_oracle.c $(B)/kernel.done
 	@mkdir -p $(@D)
-	@$(CC) -Wall -Wextra -O2 -o $@ $<
+	@cp $< $(@D); echo 'obj-m := lab_oracle.o' > $(@D)/Kbuild
+	@$(PROGRESS) "building the oracle's module" $(@D)/log $(KMAKE) M=$(@D) modules
 
-# What all runs share: kernel, modules, QEMU with its libraries and firmware
-QEMU := /usr/bin/qemu-system-x86_64
-FIRMWARE := bios-microvm.bin linuxboot_dma.bin kvmvapic.bin
+# Programs that plans name are found there.
+PROGRAM_DIRS = $(SELFTEST_DIR)/exitstats $(SELFTEST_DIR)/exitstats/tool $(SELFTEST_DIR) \
+	$(wildcard $(SELFTEST_DIR)/x86 $(SELFTEST_DIR)/x86_64) $(B)/kvm-tests
+# What the command line sets of what a plan has a default for
+settings = $(foreach v,$(shell sed -n 's/^set \([A-Za-z_]*\).*/\1/p' $(1)),$(if \
+	$(filter command,$(origin $(v))),$(call quote,$(v)=$($(v)))))
 
-# $(call base-list,DIR ...): lines for gen_init_cpio, the modules being those under DIR
-base-list = for d in dev proc sys tmp modules boot; do echo "dir /$$d 755 0 0"; done; \
-	echo "nod /dev/console 600 0 0 c 5 1"; \
-	echo "file /init $(B)/init 755 0 0"; \
-	echo "file /boot/bzImage $(LINUX)/arch/x86/boot/bzImage 644 0 0"; \
-	find $(1) -name '*.ko' | while read -r ko; do \
-		echo "file /modules/$$(basename $$ko | tr - _) $$ko 644 0 0"; \
-	done; \
-	{ echo $(QEMU); ldd $(QEMU) | grep -o '/[^ ]*'; \
-	  printf '/usr/share/qemu/%s\n' $(FIRMWARE); } | $(LAB)/with-dirs.sh
+# $(call lab,PLAN,NAME=VALUE ...): carry out a plan. RUN_AS= gives the run another
+# name than the plan's; LAB_FLAGS are the driver's.
+lab = $(B)/lab $(LAB_FLAGS) $(if $(RUN_AS),-a $(RUN_AS)) $(if $(LAB_EMULATOR),-e $(LAB_EMULATOR)) \
+	-b $(B) $(addprefix -p ,$(PROGRAM_DIRS)) $(LAB)/plans/$(strip $(1)) CPU=$(CPU) \
+	TESTS="$(TESTS)" $(call settings,$(LAB)/plans/$(strip $(1))) $(2)
 
-# What its images take, three times over
-room = $(ROOT)/scripts/room.sh $(B) 400 "a run of the lab"
+# What a plan needs is built before. PLAN_VARS are variables that its command sets.
+PLANS := $(notdir $(wildcard $(LAB)/plans/*))
+needs = $(filter-out %$$,$(addprefix $(B)/,$(shell sed -n 's/^needs //p' $(LAB)/plans/$(1))))
+$(foreach p,$(PLANS),$(eval plan-$(p): $(call needs,$(p))))
 
-# Each in place at once: what was killed half-way must not pass for the whole.
-$(B)/base.list: $(B)/kernel.done $(B)/init
-	@$(room)
-	@{ $(call base-list, $(LINUX)/virt $(LINUX)/arch/x86/kvm); } > $@.new
-	@mv $@.new $@
+#:: The lab
+#: make plan-NAME [CPU=] [...]       carry out lab/plans/NAME; LAB_FLAGS=-n: show what it does
+.PHONY: lab $(PLANS:%=plan-%)
+lab: $(B)/kernel.done $(B)/init $(B)/lab
+$(PLANS:%=plan-%): plan-%: lab
+	@$(call lab,$*,$(PLAN_VARS))
 
-# $(call base-cpio,LIST): the target, of what is in LIST
-base-cpio = $(LINUX)/usr/gen_init_cpio $(1) > $@.new && mv $@.new $@
+#: make run [CPU=amd]                boot a guest with nested paging and without, side by side
+.PHONY: run
+paging := $(if $(filter amd,$(CPU)),npt,ept)
+run: lab $(B)/exitstats
+	@$(call lab,run)
+	@rm -rf $(OUT)/run && mkdir -p $(OUT)/run && cd $(B)/run/run.$(CPU) && \
+	cp console.log guest-$(paging)1.log guest-$(paging)0.log $(OUT)/run && \
+	awk -v paging=$(paging) -f $(LAB)/join.awk $(paging)1.csv $(paging)0.csv && \
+	cp exits.csv time.csv $(OUT)/run && cd $(OUT)/run && \
+	gnuplot -e "paging='$(paging)'" $(LAB)/exits.gp && \
+	{ [ $$(wc -l < time.csv) = 1 ] || gnuplot -e "paging='$(paging)'" $(LAB)/time.gp; } && \
+	awk -v paging=$(paging) -v bars=$$([ -t 1 ] && echo 1) -f $(LAB)/table.awk exits.csv time.csv
 
-$(B)/base.cpio: $(B)/base.list $(B)/kernel.done
-	@$(call base-cpio, $<)
+#: make guest RUN=PROG [ARGS=] [EPT=] [VCPUS=]  run a static program in the QEMU guest
+#: make host RUN=PROG [ARGS=] [EPT=] run a static program in the emulated, patched host
+.PHONY: host guest
+host guest: lab
+	@$(call lab,$@,RUN=$(call quote,$(abspath $(RUN))) ARGS=$(call quote,$(ARGS)) \
+		EPT=$(EPT) VCPUS=$(VCPUS))
+#: ... LAB=bochs|kvm                 in an emulator, or in QEMU with KVM; chosen by itself
 
-.PHONY: lab
-lab: $(B)/base.cpio $(B)/boot
-
-# $(call lab-run,NAME): boot what is in $(B)/run/NAME, made by lab-new:
-# plan and guest.plan (see init.c), files and guest.files (lines of gen_init_cpio).
-# plan, run-files and run-plan write such lines: a command, programs, that they run.
-# LAB_CPUS is the emulated host's, LAB_SVM makes that an AMD one, BOOT_FLAGS are boot's.
-# LAB_KERNEL and LAB_BASE are what boots there, if not the kernel and image of B.
-LAB_CPUS := 1
-lab-run = LAB_CPUS=$(LAB_CPUS) LAB_SVM=$(LAB_SVM) LAB_EMULATOR=$(LAB_EMULATOR) \
-	LAB_KERNEL=$(LAB_KERNEL) LAB_BASE=$(LAB_BASE) \
-	$(LAB)/run.sh $(B) $(B)/run/$(strip $(1)) $(BOOT_FLAGS)
-lab-new = { $(room) && rm -rf $(B)/run/$(strip $(1)) && mkdir -p $(B)/run/$(strip $(1)) && \
-	cd $(B)/run/$(strip $(1)) && : > files && : > guest.files && : > plan && : > guest.plan; } \
-	|| exit 1
-
-# Bochs or KVM: what would be chosen elsewhere
-.PHONY: test-emulator
-test-emulator: lab
-	@$(call lab-new, emulator); $(call plan, kvm ept=1) > plan; \
-	$(LAB)/emulator_test.sh $(B) $(B)/run/emulator
-
-plan = printf '%s\n' $(1) ''
-run-files = for p in $(1); do echo "file /run/$$(basename $$p) $$p 755 0 0"; done
-run-plan = for p in $(1); do $(call plan, run /run/$$(basename $$p)); done
+$(B)/exitstats: $(TOOL)/exitstats.c $(TOOL)/exitstats_read.h \
+		$(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
+	@mkdir -p $(@D)
+	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<

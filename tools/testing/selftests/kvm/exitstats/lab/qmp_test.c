@@ -3,7 +3,7 @@
  * qmp_test: what an unmodified QEMU says of its guest's exits, against what the
  * guest reads from the leaves and against debugfs.
  *
- *	qmp_test [-v] [PLAN=FILE]	in the emulated host: start the guest, and compare
+ *	qmp_test [-v] [plan=NAME]	in the emulated host: start the guest, and compare
  *	qmp_test guest			in the guest: print all figures, again and again
  *
  * Of the guest's plans, FILE is the one that does the latter.
@@ -13,7 +13,6 @@
  * each reason that did not occur in that time.
  */
 #define _GNU_SOURCE
-#define TAP_NAME "qmp"
 #include <glob.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +30,7 @@
 
 #include "guest.h"
 #include "stream.h"
-#include "tap.h"
+#include "kselftest.h"
 #include "../tool/exitstats_read.h"
 
 #define NR_REASONS	86
@@ -117,7 +116,7 @@ static void guest_round(FILE *from, struct figures *f)
 	memset(f, 0, sizeof(*f));
 	while (guest_line(from, line, sizeof(line))) {
 		if (sscanf(line, "%15s %llu %llu", word, &exits, &cycles) != 3)
-			die("the guest says: %s", line);
+			ksft_exit_fail_msg("the guest says: %s\n", line);
 		if (!strcmp(word, "end"))
 			return;
 		if (!strcmp(word, "total")) {
@@ -129,7 +128,7 @@ static void guest_round(FILE *from, struct figures *f)
 		f->exits[slot] = exits;
 		f->cycles[slot] = cycles;
 	}
-	die("the guest ended");
+	ksft_exit_fail_msg("the guest ended\n");
 }
 
 static int qmp_socket(void)
@@ -138,7 +137,7 @@ static int qmp_socket(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		die("%s: %m", QMP_SOCKET);
+		ksft_exit_fail_msg("%s: %m\n", QMP_SOCKET);
 	return fd;
 }
 
@@ -151,7 +150,7 @@ static json_t *qmp_read(int fd)
 	for (;;) {
 		message = json_loadfd(fd, JSON_DISABLE_EOF_CHECK, &error);
 		if (!message)
-			die("QMP: %s", error.text);
+			ksft_exit_fail_msg("QMP: %s\n", error.text);
 		if (!json_object_get(message, "event"))
 			return message;
 		json_decref(message);
@@ -171,11 +170,11 @@ static json_t *qmp(int fd, const char *command)
 	if (verbose)
 		printf("# %s\n", json);
 	if (write(fd, json, strlen(json)) < 0)
-		die("QMP: %m");
+		ksft_exit_fail_msg("QMP: %m\n");
 	message = qmp_read(fd);
 	result = json_incref(json_object_get(message, "return"));
 	if (!result)
-		die("%s: %s", command, json_dumps(message, 0));
+		ksft_exit_fail_msg("%s: %s\n", command, json_dumps(message, 0));
 	json_decref(message);
 	return result;
 }
@@ -186,7 +185,7 @@ static u64 add_histogram(u64 *slots, json_t *values)
 	int i, bucket;
 
 	if (json_array_size(values) != NR_SLOTS)
-		die("a histogram of %zu", json_array_size(values));
+		ksft_exit_fail_msg("a histogram of %zu\n", json_array_size(values));
 	for (i = 0; i < NR_SLOTS; i++) {
 		bucket = reversed ? NR_SLOTS - 1 - i : i;
 		value = json_integer_value(json_array_get(values, bucket));
@@ -205,7 +204,7 @@ static json_t *stat_value(json_t *stats, const char *name)
 		if (!strcmp(json_string_value(json_object_get(stat, "name")), name))
 			return json_object_get(stat, "value");
 	}
-	die("no %s in query-stats", name);
+	ksft_exit_fail_msg("no %s in query-stats\n", name);
 	return NULL;
 }
 
@@ -270,7 +269,7 @@ static void read_table(struct figures *f)
 	if (!glob("/sys/kernel/debug/kvm/*/exitstats", 0, NULL, &found))
 		file = fopen(found.gl_pathv[0], "r");
 	if (!file)
-		die("no table in debugfs");
+		ksft_exit_fail_msg("no table in debugfs\n");
 	while (fgets(line, sizeof(line), file)) {
 		if (verbose)
 			printf("# %s", line);
@@ -324,7 +323,7 @@ static bool figures_same(const struct figures *a, const struct figures *b)
 int main(int argc, char **argv)
 {
 	char *options[4] = {
-		"PLAN=/plan", "-qmp", "unix:" QMP_SOCKET ",server=on,wait=off", NULL,
+		"plan=", "-qmp", "unix:" QMP_SOCKET ",server=on,wait=off", NULL,
 	};
 	struct figures before, read, after, table;
 	int fd, out[2];
@@ -337,15 +336,15 @@ int main(int argc, char **argv)
 	verbose = argc > 1 && !strcmp(argv[1], "-v");
 	argv += verbose;
 
-	printf("TAP version 13\n1..4\n");
-	fflush(stdout);
+	ksft_print_header();
+	ksft_set_plan(4);
 	if (argv[1])
 		options[0] = argv[1];
 	if (pipe(out))
-		die("pipe: %m");
+		ksft_exit_fail_msg("pipe: %m\n");
 	guest = start_guest(options, out[1]);
 	if (guest < 0)
-		die("fork: %m");
+		ksft_exit_fail_msg("fork: %m\n");
 	close(out[1]);
 	from = fdopen(out[0], "r");
 	guest_round(from, &read);
@@ -358,9 +357,9 @@ int main(int argc, char **argv)
 	json_decref(qmp(fd, "{'execute': 'qmp_capabilities'}"));
 
 	json = qmp(fd, "{'execute': 'query-stats-schemas'}");
-	test(schema_says(json, "exits_by_reason", NULL) &&
+	ksft_test_result(schema_says(json, "exits_by_reason", NULL) &&
 	     schema_says(json, "cycles_by_reason", "cycles"),
-	     "query-stats-schemas has two histograms with a bucket for each reason");
+	     "qmp: query-stats-schemas has two histograms with a bucket for each reason\n");
 	json_decref(json);
 
 	json_decref(qmp(fd, "{'execute': 'stop'}"));
@@ -384,12 +383,12 @@ int main(int argc, char **argv)
 
 	printf("# %d vCPUs, %llu exits, then %llu, then %llu\n", after.nr_vcpus,
 	       before.total_exits, read.total_exits, after.total_exits);
-	test(before.complete && after.complete && after.nr_vcpus,
-	     "query-stats: exits_by_reason adds up to exits, for each vCPU");
-	test(figures_between(&before, &read, &after),
-	     "the guest reads what query-stats says");
-	test(figures_same(&after, &table), "debugfs has what query-stats says");
+	ksft_test_result(before.complete && after.complete && after.nr_vcpus,
+	     "qmp: query-stats: exits_by_reason adds up to exits, for each vCPU\n");
+	ksft_test_result(figures_between(&before, &read, &after),
+	     "qmp: the guest reads what query-stats says\n");
+	ksft_test_result(figures_same(&after, &table), "qmp: debugfs has what query-stats says\n");
 	json_decref(qmp(fd, "{'execute': 'quit'}"));
 	waitpid(guest, NULL, 0);
-	return nr_failed > 0;
+	ksft_finished();
 }

@@ -8,7 +8,6 @@
  * It ends with the modules loaded.
  */
 #define _GNU_SOURCE
-#define TAP_NAME "unload"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -23,7 +22,8 @@
 #include <linux/kvm.h>
 #include <linux/kvm_exitstats.h>
 
-#include "tap.h"
+#include "guest.h"
+#include "kselftest.h"
 #include "../exitstats_memory.h"
 
 /*
@@ -44,7 +44,7 @@ static void load(const char *name, const char *params)
 	snprintf(path, sizeof(path), "%s%s.ko", dir, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || (syscall(SYS_finit_module, fd, params, 0) && errno != EEXIST))
-		die("%s: %m", path);
+		ksft_exit_fail_msg("%s: %m\n", path);
 	close(fd);
 }
 
@@ -71,7 +71,7 @@ static int open_table(struct vm *vm, const char *vcpu)
 		 vm->fd, vcpu);
 	fd = open(path, O_RDONLY);
 	if (fd < 0)
-		die("%s: %m", path);
+		ksft_exit_fail_msg("%s: %m\n", path);
 	return fd;
 }
 
@@ -89,7 +89,7 @@ static void restore(int vcpu)
 	};
 
 	if (ioctl(vcpu, KVM_SET_DEVICE_ATTR, &attr) && errno != ENXIO)
-		die("KVM_SET_DEVICE_ATTR: %m");
+		ksft_exit_fail_msg("KVM_SET_DEVICE_ATTR: %m\n");
 }
 
 /* A VM whose vCPU has run: HLT, at its reset vector. */
@@ -108,20 +108,20 @@ static struct vm create_vm(void)
 
 	vm.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm.kvm < 0)
-		die("/dev/kvm: %m");
+		ksft_exit_fail_msg("/dev/kvm: %m\n");
 	vm.fd = ioctl(vm.kvm, KVM_CREATE_VM, 0);
 	if (vm.fd < 0 || ioctl(vm.fd, KVM_SET_TSS_ADDR, 0xfffbd000) ||
 	    ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION, &region))
-		die("KVM_CREATE_VM: %m");
+		ksft_exit_fail_msg("KVM_CREATE_VM: %m\n");
 	vm.vcpu = ioctl(vm.fd, KVM_CREATE_VCPU, 0);
 	if (vm.vcpu < 0)
-		die("KVM_CREATE_VCPU: %m");
+		ksft_exit_fail_msg("KVM_CREATE_VCPU: %m\n");
 	restore(vm.vcpu);
 	if (ioctl(vm.vcpu, KVM_RUN, 0))
-		die("KVM_RUN: %m");
+		ksft_exit_fail_msg("KVM_RUN: %m\n");
 	vm.stats = ioctl(vm.vcpu, KVM_GET_STATS_FD, 0);
 	if (vm.stats < 0)
-		die("KVM_GET_STATS_FD: %m");
+		ksft_exit_fail_msg("KVM_GET_STATS_FD: %m\n");
 	vm.table = open_table(&vm, "");
 	vm.vcpu_table = open_table(&vm, "vcpu0/");
 	return vm;
@@ -143,6 +143,7 @@ static bool reads(int fd)
 
 int main(int argc, char **argv)
 {
+	const char *vendor = vendor_is_amd() ? "kvm_amd" : "kvm_intel";
 	struct vm vm;
 	long memory = 0, grown;
 	int opt, i;
@@ -157,43 +158,44 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc)
 		dir = argv[optind];
-	printf("TAP version 13\n1..7\n");
+	ksft_print_header();
+	ksft_set_plan(7);
 
 	vm = create_vm();
-	test(reads(vm.stats) && reads(vm.table) && reads(vm.vcpu_table), "all is open");
-	test(busy("kvm_intel") && busy("kvm"), "refused while there is a VM");
+	ksft_test_result(reads(vm.stats) && reads(vm.table) && reads(vm.vcpu_table), "unload: all is open\n");
+	ksft_test_result(busy(vendor) && busy("kvm"), "unload: refused while there is a VM\n");
 
 	/* Statistics hold the VM: they go first. */
 	close(vm.stats);
 	close_vm(&vm);
-	test(!reads(vm.table) && errno == EIO && !reads(vm.vcpu_table) && errno == EIO,
-	     "the tables are of no VM any more");
-	test(unload("kvm_intel") && busy("kvm"), "kvm.ko stays while a table is open");
-	test(!reads(vm.table) && errno == EIO, "a table, kvm-intel.ko being gone");
+	ksft_test_result(!reads(vm.table) && errno == EIO && !reads(vm.vcpu_table) && errno == EIO,
+	     "unload: the tables are of no VM any more\n");
+	ksft_test_result(unload(vendor) && busy("kvm"), "unload: kvm.ko stays while a table is open\n");
+	ksft_test_result(!reads(vm.table) && errno == EIO, "unload: a table, the vendor's module being gone\n");
 	close(vm.table);
 	close(vm.vcpu_table);
 
 	for (i = 0; i < NR_WARM_UP + nr_rounds; i++) {
 		if (i == NR_WARM_UP)
 			memory = kernel_memory();
-		if (!unload("kvm") || unload("kvm_intel"))
+		if (!unload("kvm") || unload(vendor))
 			break;
 		load("kvm", i % 2 ? "exitstats=0" : "");
-		load("kvm_intel", i / 2 % 2 ? "ept=0" : "");
+		load(vendor, i / 2 % 2 ? (vendor_is_amd() ? "npt=0" : "ept=0") : "");
 		vm = create_vm();
 		close(vm.vcpu_table);
 		close(vm.table);
 		close(vm.stats);
 		close_vm(&vm);
-		if (!unload("kvm_intel"))
+		if (!unload(vendor))
 			break;
 	}
 	grown = kernel_memory() - memory;
-	test(i == NR_WARM_UP + nr_rounds,
-	     "unloaded and loaded, with and without exitstats and EPT");
+	ksft_test_result(i == NR_WARM_UP + nr_rounds,
+	     "unload: unloaded and loaded, with and without exitstats and nested paging\n");
 	printf("# unload: %ld KB more kernel memory after %d rounds\n", grown, nr_rounds);
-	test(grown <= (long)nr_rounds * KB_PER_ROUND, "no memory stays taken");
+	ksft_test_result(grown <= (long)nr_rounds * KB_PER_ROUND, "unload: no memory stays taken\n");
 	load("kvm", "");
-	load("kvm_intel", "");
-	return nr_failed > 0;
+	load(vendor, "");
+	ksft_finished();
 }

@@ -1,45 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * boot: run the lab in an emulator and bring out what comes of it.
+ * Run the emulator in the run's directory, and bring out what comes of it.
  *
- *	boot [-q] [-t SECONDS] [-i SECONDS] DIR EMULATOR [ARG ...]
- *
- * DIR is the run's directory: the emulator starts there, writes its second
- * serial port to the FIFO "stream" (stream.h says what), which is made here, and
- * its first to "console.log"; its screen ends in "screen.log". Programs' output goes to
- * boot's own, files go to DIR, progress to standard error (-q: not).
- *
- * Exit status: what init said; 125 if it did not say (the kernel hung or died, or
- * SECONDS of the wall clock, 900 by default, were over, or as many as -i says without
- * a word): then the last lines of the console are shown.
+ * The emulator writes its second serial port to the FIFO "stream" (stream.h says what),
+ * its first to "console.log", its screen goes to "screen.log", and what it logs of VM
+ * exits to the FIFO "oracle". Programs' output goes to our own, and to "output"; files
+ * go to the directory, progress to standard error.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lab.h"
 #include "stream.h"
 
-#define NO_ANSWER	125
 #define CONSOLE_LINES	25
 
 static volatile sig_atomic_t interrupted;
+static struct lab *lab;
+static const char *label;	/* of the progress: two labs may run side by side */
 static time_t start;
 static time_t heard;	/* when the last message came */
-static bool quiet;
+static FILE *output;	/* what goes to standard output, once more */
 static FILE *file;	/* where STREAM_OUT goes, or NULL: standard output */
-static int result = -1;	/* of STREAM_EXIT */
+static int result;	/* of STREAM_EXIT */
 
 static void on_signal(int sig)
 {
@@ -48,8 +43,7 @@ static void on_signal(int sig)
 
 static void fail(const char *what)
 {
-	fprintf(stderr, "boot: %s: %s\n", what, strerror(errno));
-	exit(NO_ANSWER);
+	die("lab: %s: %s", what, strerror(errno));
 }
 
 static void open_file(const char *name)
@@ -80,13 +74,16 @@ static void handle(enum stream_type type, char *data, size_t len)
 	case STREAM_ERR:
 		if (fwrite(data, 1, len, to) != len || (to != file && fflush(to)))
 			fail("cannot write");
+		if (to != file)
+			fwrite(data, 1, len, output);
 		break;
 	case STREAM_FILE:
 		open_file(data);
 		break;
 	case STREAM_STEP:
-		if (!quiet)
-			fprintf(stderr, "  [%3lds] %s\n", (long)(time(NULL) - start), data);
+		if (!lab->quiet)
+			fprintf(stderr, "  %s [%3lds] %s\n", label, (long)(time(NULL) - start),
+				data);
 		break;
 	case STREAM_EXIT:
 		result = atoi(data);
@@ -133,16 +130,20 @@ static void show_console(void)
 	if (fd >= 0) {
 		lseek(fd, -(off_t)(sizeof(text) - 1), SEEK_END);
 		n = read(fd, text, sizeof(text) - 1);
+		if (n < 0) {
+			lseek(fd, 0, SEEK_SET);
+			n = read(fd, text, sizeof(text) - 1);
+		}
 		close(fd);
 	}
 	if (n <= 0) {
-		fprintf(stderr, "boot: the console is empty\n");
+		fprintf(stderr, "lab: the console is empty\n");
 		return;
 	}
 	text[n] = 0;
 	for (p = text + n - 1; p > text && lines < CONSOLE_LINES; p--)
 		lines += p[-1] == '\n';
-	fprintf(stderr, "boot: the console's last lines:\n%s\n", p);
+	fprintf(stderr, "lab: the console's last lines:\n%s\n", p);
 }
 
 /*
@@ -173,6 +174,7 @@ static int find_screen(const char *text, size_t n)
 	return open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 }
 
+/* The emulator does not outlive us, however we end. */
 static pid_t spawn(char **argv, int *tty)
 {
 	struct winsize size = { .ws_row = 25, .ws_col = 80 };
@@ -181,6 +183,7 @@ static pid_t spawn(char **argv, int *tty)
 	if (pid < 0)
 		fail("forkpty");
 	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setenv("TERM", "xterm", 1);
 		execvp(argv[0], argv);
 		fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
@@ -190,55 +193,70 @@ static pid_t spawn(char **argv, int *tty)
 	return pid;
 }
 
-int main(int argc, char **argv)
+/* For writing too, so that it neither blocks nor ends before the emulator. */
+static int open_fifo(const char *name)
+{
+	int fd;
+
+	if (mkfifo(name, 0600))
+		fail(name);
+	fd = open(name, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		fail(name);
+	fcntl(fd, F_SETPIPE_SZ, 1 << 20);
+	return fd;
+}
+
+static void read_oracle(int fd, bool svm)
+{
+	static char buf[65536];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		oracle_feed(buf, n, svm);
+}
+
+/* Return the exit status that init told, or LAB_ERROR if it did not. */
+int run_emulator(struct lab *the_lab, struct plan *plan, enum emulator emulator,
+		 struct words *command)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
-	struct pollfd fds[2];
+	struct pollfd fds[3];
 	bool running = true;
-	long wall = 900, silence = 0;
 	char buf[4096];
-	int opt, tty, screen, display = -1;
+	int tty, screen, display = -1;
+	FILE *debugger;
 	ssize_t n;
 	pid_t pid;
 
-	while ((opt = getopt(argc, argv, "+qt:i:")) != -1) {
-		if (opt == 'q')
-			quiet = true;
-		else if (opt == 't')
-			wall = atol(optarg);
-		else if (opt == 'i')
-			silence = atol(optarg);
-		else
-			return NO_ANSWER;
-	}
-	if (argc - optind < 2) {
-		fprintf(stderr,
-			"usage: boot [-q] [-t SECONDS] [-i SECONDS] DIR EMULATOR [ARG ...]\n");
-		return NO_ANSWER;
-	}
-	if (chdir(argv[optind]))
-		fail(argv[optind]);
-
+	lab = the_lab;
+	label = format("%s.%s", plan->name, plan->cpu);
+	result = -1;
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 
-	unlink("stream");
-	unlink("console.log");
-	if (mkfifo("stream", 0600))
-		fail("stream");
-	/* For writing too, so that it neither blocks nor ends before the emulator. */
-	fds[0] = (struct pollfd){ .fd = open("stream", O_RDWR | O_NONBLOCK | O_CLOEXEC),
-				  .events = POLLIN };
+	if (emulator == BOCHS) {
+		debugger = fopen("debugger", "we");
+		if (!debugger || fputs("c\n", debugger) < 0 || fclose(debugger))
+			fail("debugger");
+	}
+	output = fopen("output", "we");
+	if (!output)
+		fail("output");
+	fds[0] = (struct pollfd){ .fd = open_fifo("stream"), .events = POLLIN };
+	fds[2] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	if (plan->oracle)
+		fds[2].fd = open_fifo("oracle");
 	screen = open("screen.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	start = time(NULL);
 	heard = start;
-	pid = spawn(argv + optind + 1, &tty);
+	pid = spawn(command->word, &tty);
 	fds[1] = (struct pollfd){ .fd = tty, .events = POLLIN };
 
-	while (result < 0 && !interrupted && time(NULL) - start < wall &&
-	       (!silence || time(NULL) - heard < silence)) {
-		if (poll(fds, 2, 1000) < 0 && errno != EINTR)
+	while (result < 0 && !interrupted && time(NULL) - start < plan->timeout &&
+	       (!plan->silence || time(NULL) - heard < plan->silence)) {
+		if (poll(fds, 3, 1000) < 0 && errno != EINTR)
 			fail("poll");
 		while ((n = read(fds[0].fd, buf, sizeof(buf))) > 0)
 			parse(buf, n);
@@ -249,6 +267,8 @@ int main(int argc, char **argv)
 			else if (display < 0)
 				display = find_screen(buf, n);
 		}
+		if (fds[2].revents)
+			read_oracle(fds[2].fd, plan->svm);
 		if (display >= 0)
 			tcflush(display, TCIFLUSH);
 		if (!running)
@@ -260,20 +280,26 @@ int main(int argc, char **argv)
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
+	if (plan->oracle) {
+		read_oracle(fds[2].fd, plan->svm);
+		oracle_write("processor.csv", plan->svm);
+		unlink("oracle");
+	}
 	unlink("stream");
 	open_file("");
+	fclose(output);
 
 	if (result >= 0)
 		return result;
 	if (interrupted) {
-		fprintf(stderr, "boot: interrupted\n");
-		return 128 + interrupted;
+		fprintf(stderr, "lab: interrupted\n");
+		exit(128 + interrupted);
 	}
 	if (running)
-		fprintf(stderr, "boot: no end after %ld s: stopped\n", (long)(time(NULL) - start));
+		fprintf(stderr, "lab: no end after %ld s: stopped\n", (long)(time(NULL) - start));
 	else
-		fprintf(stderr, "boot: %s ended before the lab did\n", argv[optind + 1]);
+		fprintf(stderr, "lab: %s ended before the lab did\n", command->word[0]);
 	show_console();
-	fprintf(stderr, "boot: more in %s: console.log, screen.log\n", argv[optind]);
-	return NO_ANSWER;
+	fprintf(stderr, "lab: more in %s: console.log, screen.log\n", lab->dir);
+	return LAB_ERROR;
 }

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The series on a kernel: a tree of its own, a tree of the user's, mails; and the proof
+# that each step of it stands on its own.
+
+#:: Your own kernel
+#: make tree [KERNEL=]               a patched kernel tree; prints where it is
+.PHONY: tree
+tree: packages
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS)
+
+#: make apply TREE=DIR               put the series on a kernel tree of yours
+#: make unapply TREE=DIR             take it off again
+.PHONY: apply unapply
+ifneq ($(filter apply unapply,$(MAKECMDGOALS)),)
+$(if $(wildcard $(TREE)/.),,$(call refuse,TREE=DIR is missing: the kernel tree))
+endif
+apply unapply: packages
+	@$(ROOT)/patches/apply.sh $@ "$(TREE)" $(BUILD)/apply
+
+# The test kills either command this often, each way that it can go on.
+KILLS = 10
+.PHONY: test-apply
+test-apply: PACKAGES += git
+test-apply: $(B)/tree.done
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) > /dev/null
+	@$(ROOT)/patches/apply_test.sh $(B) $(B)/apply $(KILLS)
+
+#: make series [KERNEL=]             the series as mails for git am, in out/series
+.PHONY: series
+series: PACKAGES += git
+series: $(B)/tree.done
+	@$(ROOT)/patches/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
+	@printf '%s\n' $(OUT)/series/$(NAME)/*
+
+# One tree for all steps, which tree.sh takes from one to the next, so that make
+# builds only what a step changes. It is a KERNEL of its own, as B says.
+STEPS_B := $(BUILD)/$(NAME)-steps
+ALL_STEPS := $(basename $(notdir $(sort $(wildcard $(ROOT)/patches/000[1-9]-*.txt))))
+AM := $(STEPS_B)/am
+# STEP: the tree has the series up to this step.
+ifdef STEP
+STEPS := $(shell printf '%s\n' $(ALL_STEPS) | sed '/^$(STEP)$$/q')
+endif
+
+#: make test-series [KERNEL=]        each step of the series: git am, build, boot
+.PHONY: test-series am-series
+test-series: PACKAGES += git
+test-series: lab
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) > /dev/null
+	@$(MAKE) -C $(ROOT) series > /dev/null
+	@# gcc warns when it compiles: let it compile in each run what the series is about.
+	@! [ -d $(STEPS_B)/linux ] || \
+		find $(STEPS_B)/linux/arch/x86/kvm $(STEPS_B)/linux/virt -name '*.o' -delete
+	@rm -rf $(AM); mkdir -p $(AM); cp -a $(B)/pristine/. $(AM); cd $(AM); \
+	git init -q; git add -Af .; $(GIT) commit -q -m unpatched
+	@$(call lab,series,MAKE="$(MAKE) -C $(ROOT) KERNEL=$(KERNEL)" STEPS_B=$(STEPS_B) STEPS="$(ALL_STEPS)")
+
+GIT := git -c user.name=lab -c user.email=lab@localhost -c commit.gpgSign=false
+am-series:
+	@cd $(AM) && $(GIT) am -q $(OUT)/series/$(NAME)/000[1-9]* >&2 && git branch -f series
+
+# The tree $(LINUX) has, file by file, what a commit in $(AM) has, the last of STEPS. A
+# step's KVM modules are built with W=1: they are what the series changes.
+STEP_COMMIT = $(if $(STEPS),$$(git -C $(AM) rev-list --reverse series | sed -n $$(($(words $(STEPS)) + 1))p),series)
+.PHONY: same-tree step-tree step-build step-boot
+same-tree:
+	@git -C $(AM) checkout -q $(STEP_COMMIT) && \
+	git -C $(AM) ls-files | sort | comm -13 - $(B)/new.applied | { ! grep .; } && \
+	cd $(LINUX) && git --git-dir=$(AM)/.git --work-tree=. diff --stat --exit-code
+
+step-tree:
+	@mkdir -p $(B); rm -f $(B)/tree.done; $(MAKE) -C $(ROOT) $(B)/config.done && \
+	$(MAKE) -C $(ROOT) same-tree
+
+step-build:
+	@$(PROGRESS) "building Linux $(KERNEL), $(lastword $(STEPS))" $(B)/kernel.log sh -c \
+		'$(KMAKE) -j$(JOBS) bzImage && $(KMAKE) -j$(JOBS) W=1 modules' && \
+	touch $(B)/kernel.done && ! grep -i warning: $(B)/kernel.log
+
+# Before the step that adds them there are no tests of ours.
+step-boot: lab
+	@tests=kvm_binary_stats_test; none='SELFTEST_PROGS= TOOL_PROGS= SVM_PROGS='; \
+	! [ -e $(SELFTEST_DIR)/exitstats/exitstats.mk ] || \
+		{ tests="exitstats_test $$tests"; none=; }; \
+	$(MAKE) -C $(ROOT) $$none $(B)/selftests.done && \
+	$(call lab,step) TESTS="$$tests"

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Choose the emulator and its command line.
+ *
+ * Bochs emulates VMX, and QEMU's TCG emulates SVM. Where this machine's KVM can nest,
+ * QEMU with KVM does either a hundred times as fast, but only its own vendor's.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lab.h"
+
+static bool file_has(const char *path, const char *line_start, const char *word)
+{
+	FILE *from = fopen(path, "re");
+	size_t size = 0, len = strlen(word);
+	char *line = NULL, *p;
+	bool found = false;
+
+	while (from && !found && getline(&line, &size, from) > 0) {
+		if (strncmp(line, line_start, strlen(line_start)))
+			continue;
+		for (p = line; (p = strstr(p, word)); p += len) {
+			if ((p == line || strchr(" \t", p[-1])) && strchr(" \n", p[len])) {
+				found = true;
+				break;
+			}
+		}
+	}
+	if (from)
+		fclose(from);
+	free(line);
+	return found;
+}
+
+/*
+ * @asked is what LAB= says, or NULL. Return the emulator, with @why being what is worth
+ * to be said about the choice, or NULL; or a negative number, @why being the error.
+ * @root is a directory to look at instead of /, for the test.
+ */
+enum emulator choose_emulator(const char *asked, bool svm, const char *root, char **why)
+{
+	const char *flag = svm ? "svm" : "vmx", *module = svm ? "kvm_amd" : "kvm_intel";
+	enum emulator emulated = svm ? QEMU_TCG : BOCHS;
+	const char *name = svm ? "tcg" : "bochs";
+	char *dev = format("%s/dev/kvm", root), *missing = NULL;
+	char *nested = format("%s/sys/module/%s/parameters/nested", root, module);
+	bool has_flag;
+
+	*why = NULL;
+	if (asked && strcmp(asked, "kvm")) {
+		/* LAB=bochs says "no KVM" for AMD as well: there, TCG takes its place. */
+		if (!strcmp(asked, name) || !strcmp(asked, "bochs"))
+			return emulated;
+		*why = format("LAB=%s: neither bochs nor kvm", asked);
+		return -1;
+	}
+
+	has_flag = file_has(format("%s/proc/cpuinfo", root), "flags", flag);
+	if (!has_flag)
+		missing = format("this processor has no %s (no %s among the flags in /proc/cpuinfo)",
+				 svm ? "SVM" : "VMX", flag);
+	else if (access(dev, F_OK))
+		missing = format("there is no /dev/kvm: modprobe %s", module);
+	else if (access(dev, R_OK | W_OK))
+		missing = format("/dev/kvm is not yours to open: run as root, or join its group");
+	else if (!file_has(nested, "", "Y") && !file_has(nested, "", "1"))
+		missing = format("KVM does not nest: modprobe -r %s; modprobe %s nested=1",
+				 module, module);
+	if (!missing)
+		return QEMU_KVM;
+	if (asked) {
+		*why = format("LAB=kvm: %s", missing);
+		return -1;
+	}
+	/* Whoever has VMX or SVM may want to know what is between them and a fast lab. */
+	if (has_flag)
+		*why = format("in %s, not QEMU with KVM: %s", svm ? "TCG" : "Bochs", missing);
+	return emulated;
+}
+
+static void add_words(struct words *words, char *text)
+{
+	char *word, *next = NULL;
+
+	for (word = strtok_r(text, " ", &next); word; word = strtok_r(NULL, " ", &next))
+		add_word(words, word);
+}
+
+/* Paths are relative to the run's own directory, in which the emulator starts. */
+struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator emulator)
+{
+	struct words w = {};
+	char *accel;
+
+	/* Bochs with two CPUs hangs in HLT. */
+	plan->append = format("console=ttyS0,115200 panic=-1 reboot=t printk.devkmsg=on%s%s%s",
+			      emulator == BOCHS && plan->host_cpus > 1 ? " idle=poll" : "",
+			      plan->append ? " " : "", plan->append ?: "");
+	if (emulator == BOCHS) {
+		if (plan->icount)
+			die("icount is QEMU's: in Bochs, the TSC counts instructions anyway");
+		/* Without "c" the debugger that this Bochs is would wait at its prompt. */
+		add_words(&w, format("bochs -q -f %s/bochsrc -rc debugger", lab->source));
+		add_word(&w, format("cpu: count=%ld", plan->host_cpus));
+		if (plan->oracle) {
+			add_word(&w, "log: oracle");
+			add_word(&w, plan->host_cpus > 1 ?
+				 "debug: action=ignore, cpu0=report, cpu1=report" :
+				 "debug: action=ignore, cpu0=report");
+		}
+	} else {
+		/* What TCG's EPYC lacks, it says on standard error: no matter. */
+		accel = emulator == QEMU_KVM ? "kvm -cpu host" :
+			plan->svm ? "tcg -cpu EPYC,svm=on,npt=on" : NULL;
+		if (emulator == QEMU_KVM && plan->oracle)
+			die("the processor logs its exits in an emulator only, not with LAB=kvm");
+		add_words(&w, format("qemu-system-x86_64 -accel %s", plan->accel ?: accel));
+		add_words(&w, format("-smp %ld -m 1024 -nodefaults -display none -no-reboot",
+				     plan->host_cpus));
+		add_words(&w, format("-serial file:console.log -serial file:stream -initrd run.cpio -kernel"));
+		add_word(&w, plan->kernel ?: format("%s/linux/arch/x86/boot/bzImage", lab->build));
+		add_word(&w, "-append");
+		add_word(&w, plan->append);
+		if (plan->icount)
+			add_words(&w, format("-icount shift=0,sleep=off -rtc clock=vm"));
+		if (plan->oracle)
+			add_words(&w, format("-d in_asm -dfilter 0x1+1 -D oracle"));
+	}
+	add_word(&w, NULL);
+	return w;
+}

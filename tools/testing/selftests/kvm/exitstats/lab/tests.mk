@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The tests: what make test and make test-all consist of. lab/plans has most of them.
+
+# All that test something in the lab's host. Each skips where it cannot run.
+TESTS = $(notdir $(EXITSTATS_TESTS)) kvm_binary_stats_test \
+	$(if $(filter amd,$(CPU)),svm_vmcall_test)
+
+# Programs of plans
+LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test
+$(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(TOOL)/exitstats_read.h \
+		$(EXITSTATS)/exitstats_memory.h $(ROOT)/include/uapi/linux/kvm_exitstats.h \
+		$(B)/tree.done
+	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi \
+		-I$(LINUX)/tools/testing/selftests -o $@ $< -ljansson
+
+$(B)/leaves: $(LAB)/leaves.c | packages
+	@mkdir -p $(@D)
+	@$(CC) -m32 -Wall -Wextra -O2 -static -ffreestanding -nostdlib -fno-pic \
+		-fno-stack-protector -fno-asynchronous-unwind-tables -mgeneral-regs-only \
+		-Wl,-N,-Ttext=0x100000,--build-id=none,--no-warn-rwx-segments -o $@ $<
+
+# Parts of a test run side by side, as many as there are processors: an emulator keeps
+# one busy. A part is goals and settings of make. Its TAP goes to $(B)/tap/PART and, when
+# the part is over, to standard output.
+part-code := test-code
+part-lab := test-lab
+part-apply := test-apply
+part-vmx-ept1 := plan-suite CPU=intel PAGING=1 RUN_AS=suite-ept1
+part-vmx-ept0 := plan-suite CPU=intel PAGING=0 RUN_AS=suite-ept0
+part-vmx-absent := plan-absent CPU=intel
+part-svm := plan-suite CPU=amd
+part-svm-absent := plan-absent CPU=amd
+TEST_PARTS := vmx-ept0 vmx-ept1 svm vmx-absent svm-absent lab code apply
+
+# A make that has a job server hands out its jobs; another one starts it.
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+tap-of = $(MAKE) -C $(ROOT) $(1) > $(2) || echo "not ok - make $(1)" >> $(2); cat $(2)
+
+.PHONY: $(TEST_PARTS:%=part-%)
+$(TEST_PARTS:%=part-%): part-%:
+	@$(call tap-of,$(part-$*),$(B)/tap/$*)
+
+#:: Tests; the last line is "N passed, N failed, N skipped"
+#: make test [KERNEL=]               all tests for one kernel, in emulated Intel and AMD hosts
+.PHONY: test
+test: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(STRUCTURE)
+	@rm -rf $(B)/tap; mkdir -p $(B)/tap; \
+	$(MAKE) -C $(ROOT) $(parallel) $(TEST_PARTS:%=part-%); \
+	cd $(B)/tap && $(B)/lab -s $(TEST_PARTS)
+
+# The driver: which emulator is chosen on which machine, and what becomes of wrong plans
+$(B)/lab_test: $(LAB)/lab_test.c $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
+	@$(CC) $(LAB_CFLAGS) -o $@ $< $(filter-out %/lab.c,$(LAB_SOURCES))
+.PHONY: test-lab
+test-lab: lab $(B)/lab_test
+	@cd $(B) && ./lab_test
+	@$(call lab,no-vmx)
+
+# The guest tool beyond the lab
+.PHONY: test-tool
+test-tool: PACKAGES += clang prometheus python3-docutils
+test-tool: lab
+	@$(call lab,tool,ROOT=$(ROOT) TOOL=$(TOOL) PROM=$(B)/run/suite-ept1.intel/exitstats.prom)
+
+#: make test-load [CPU=]             ten million exits of VMs that come and go, and modules
+.PHONY: test-load
+test-load: plan-load
+
+#: make fuzz [SEED=N] [MINUTES=N] [CPU=]  the fuzzers of the selftest, for as long as one likes
+# A failure is replayed with the last seed printed, in one minute.
+SEED := $(shell date +%s)
+MINUTES = 5
+SEEDS = $(shell seq $(SEED) 1000 $$(($(SEED) + ($(MINUTES) - 1) * 1000)))
+.PHONY: fuzz
+fuzz: PLAN_VARS = SEEDS="$(SEEDS)" FUZZ_TIMEOUT=$$(($(MINUTES) * 600 + 900))
+fuzz: plan-fuzz
+
+# SAN=kasan or, several in one kernel, SAN=kasan-lockdep: kernel.mk has the kernels. With
+# faults in it, allocations fail; a race, kcsan, takes two processors.
+san-has = $(if $(filter $(1),$(subst -, ,$(SAN))),yes,no)
+san-vars = KCSAN=$(call san-has,kcsan) FAULTS=$(call san-has,faults)
+#: make test-san SAN=kasan|... [CPU=]  selftests and a guest in a kernel with sanitizers
+.PHONY: test-san
+ifneq ($(filter test-san mutants-san,$(MAKECMDGOALS)),)
+$(if $(SAN),,$(call refuse,SAN= is missing: one or$(comma) joined by -$(comma) more of $(SANS)))
+endif
+test-san: PLAN_VARS = $(san-vars)
+test-san: plan-sanitizers
+
+#: make test-kvm [CPU=]              KVM's own selftests end the same with and without the series
+$(B)/kvm-tests.done: $(B)/selftests.done
+	@$(PROGRESS) "building KVM's own selftests" $(B)/kvm-tests.log env LDFLAGS=-static \
+		$(OTHER_MAKE) -k -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS)
+	@rm -rf $(B)/kvm-tests; mkdir $(B)/kvm-tests; \
+	printf '%s\n' 'include Makefile' 'list: ; @printf "%s\n" $$(TEST_GEN_PROGS)' | \
+		$(OTHER_MAKE) -s -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -f - list | \
+		grep -v /exitstats/ | while read -r p; do \
+			strip -o $(B)/kvm-tests/$${p##*/} $$p && echo $${p##*/}; done > $@.new
+	@mv $@.new $@
+.PHONY: test-kvm
+test-kvm: PLAN_VARS = KVM_TESTS="$$(cat $(B)/kvm-tests.done)"
+test-kvm: plan-kvm-selftests
+
+#: make test-clang                   KVM's objects by clang, with W=1: no warning
+CLANG := $(B)-clang
+CLANG_MAKE := $(OTHER_MAKE) -C $(CLANG)/linux HOSTCC="ccache gcc" CC="ccache clang" W=1
+.PHONY: test-clang
+test-clang: PACKAGES += clang
+# In a tree of its own, for the configuration is clang's. All objects are made each time,
+# as one that is there does not warn; ccache has the warnings.
+test-clang: lab $(B)/config.done
+	@$(ROOT)/patches/tree.sh $(KERNEL) $(CLANG) > /dev/null
+	@$(CLANG_MAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(B)/config
+	@find $(CLANG)/linux/arch/x86/kvm $(CLANG)/linux/virt/kvm -name '*.o' -delete
+	@$(PROGRESS) "building KVM with clang" $(CLANG)/log sh -c \
+		'$(CLANG_MAKE) -j$(JOBS) prepare && $(CLANG_MAKE) -j$(JOBS) arch/x86/kvm/ virt/kvm/'
+	@$(call lab,clang,LOG=$(CLANG)/log)
+
+# make test-all's parts: what shares a build directory is in one part. TESTED, for the
+# command line, are kernels for which make test has just been run.
+KNOWN_SANS := kasan-lockdep kcsan
+TESTED :=
+$(foreach k,$(KNOWN),$(eval all-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test)))
+all-6.12 += test-tool test-modules test-lab-faults test-clang test-load test-kvm
+# 7.2 is what would go upstream.
+all-7.2 += check test-series
+$(foreach s,$(KNOWN_SANS),$(eval all-$(s) := test-san SAN=$(s) CPU=amd))
+ALL_PARTS := $(KNOWN) $(KNOWN_SANS)
+ALL := $(BUILD)/tap
+
+.PHONY: test-all $(ALL_PARTS:%=all-%)
+$(ALL_PARTS:%=all-%): all-%:
+	@$(call tap-of,-k $(all-$*),$(ALL)/$*)
+
+#: make test-all                     make test for each kernel under patches/, and all other tests
+test-all: lab
+	@rm -rf $(ALL); mkdir -p $(ALL); \
+	$(MAKE) -C $(ROOT) $(parallel) $(ALL_PARTS:%=all-%); cd $(ALL) && $(B)/lab -s $(ALL_PARTS)
