@@ -13,7 +13,7 @@ tree: packages
 #: make unapply TREE=DIR             take it off again
 .PHONY: apply unapply
 ifneq ($(filter apply unapply,$(MAKECMDGOALS)),)
-$(if $(wildcard $(TREE)/.),,$(call refuse,TREE=DIR is missing: the kernel tree))
+$(if $(and $(TREE),$(wildcard $(TREE)/.)),,$(call refuse,TREE=DIR is missing: the kernel tree))
 endif
 apply unapply: packages
 	@$(ROOT)/patches/apply.sh $@ "$(TREE)" $(BUILD)/apply

@@ -172,6 +172,26 @@ static void show(struct plan *plan, struct words *command)
 		printf("expect: %s\n", plan->expects[i].what);
 }
 
+/*
+ * TCG's log costs next to nothing: it is on in each run of an AMD host, unless the plan
+ * or its kernel has no use for it.
+ */
+static void ask_oracle(struct plan *plan, enum emulator emulator)
+{
+	struct words words = {};
+
+	if (plan->svm && emulator == QEMU_TCG && !plan->no_oracle && !plan->kernel)
+		plan->oracle = true;
+	if (!plan->oracle)
+		return;
+	add_word(&plan->needs, "oracle/lab_oracle.ko");
+	if (!plan->nr_expects)
+		return;
+	add_word(&words, "expect");
+	add_word(&words, "oracle");
+	add_expect("KVM counted each VM exit of the processor (oracle)", &words);
+}
+
 int main(int argc, char **argv)
 {
 	struct plan plan = { .timeout = 900, .host_cpus = 1 };
@@ -229,6 +249,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "  %s\n", why);
 		if (plan.accel)
 			emulator = QEMU_TCG;
+		ask_oracle(&plan, emulator);
 		command = emulator_command(&lab, &plan, emulator);
 	}
 	if (lab.dry) {

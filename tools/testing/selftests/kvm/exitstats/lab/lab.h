@@ -47,7 +47,7 @@ struct pardon {
 /* A plan, all of it read and expanded: this is all that the other steps need. */
 struct plan {
 	const char *name, *cpu;
-	bool svm, oracle, icount, uses_qemu, boots;
+	bool svm, oracle, no_oracle, icount, uses_qemu, boots;
 	long host_cpus, timeout, silence;
 	char *kernel, *accel, *append;
 	struct words needs;
@@ -83,6 +83,7 @@ void add_word(struct words *words, const char *word);
 /* plan.c */
 void set_variable(const char *name, const char *value, bool keep);
 void read_plan(struct lab *lab, struct plan *plan, const char *path);
+void add_expect(char *what, struct words *words);
 
 /* pack.c */
 void pack(struct lab *lab, struct plan *plan, bool cdrom);

@@ -40,7 +40,7 @@ $(foreach p,$(PLANS),$(eval plan-$(p): $(call needs,$(p))))
 #:: The lab
 #: make plan-NAME [CPU=] [...]       carry out lab/plans/NAME; LAB_FLAGS=-n: show what it does
 .PHONY: lab $(PLANS:%=plan-%)
-lab: $(B)/kernel.done $(B)/init $(B)/lab
+lab: $(B)/kernel.done $(B)/init $(B)/lab $(B)/oracle/lab_oracle.ko
 $(PLANS:%=plan-%): plan-%: lab
 	@$(call lab,$*,$(PLAN_VARS))
 

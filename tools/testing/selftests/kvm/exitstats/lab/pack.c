@@ -136,6 +136,8 @@ static void add_modules(struct lab *lab, struct plan *plan, struct list *list)
 	glob_t found;
 	size_t i, j;
 
+	if (plan->oracle)
+		add_module(list, format("%s/oracle/lab_oracle.ko", lab->build));
 	for (i = 0; i < plan->modules.nr; i++)
 		add_module(list, plan->modules.word[i]);
 	if (plan->modules.nr)

@@ -261,7 +261,7 @@ static void begin_guest(const char *name)
 	*script = (struct script){ .name = format("%s", name) };
 }
 
-static void add_expect(char *what, struct words *words)
+void add_expect(char *what, struct words *words)
 {
 	plan->expects = grow(plan->expects, plan->nr_expects, sizeof(*plan->expects));
 	plan->expects[plan->nr_expects++] = (struct expect){ what, *words };
@@ -307,6 +307,8 @@ static void simple(char *text)
 	}
 	if (!strcmp(name, "oracle") && w.nr == 1) {
 		plan->oracle = true;
+	} else if (!strcmp(name, "oracle") && !strcmp(w.word[1], "off")) {
+		plan->no_oracle = true;
 	} else if (!strcmp(name, "icount") && w.nr == 1) {
 		plan->icount = true;
 	} else if (w.nr < 2) {
