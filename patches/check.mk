@@ -99,7 +99,7 @@ check-manual = rst2man --strict $(TOOL)/exitstats.1.rst $(CHECK)/exitstats.1 && 
 check: PACKAGES += git sparse coccinelle python3-sphinx python3-docutils shellcheck groff-base
 check: lab $(call needs,check)
 	@$(MAKE) -C $(ROOT) series > /dev/null
-	@$(call lab,check,MAKE="$(MAKE) -C $(ROOT) KERNEL=$(KERNEL)")
+	@$(call lab,check,MAKE="$(CHECK_MAKE)")
 
 $(CHECKS:%=check-%): check-%:
 	@mkdir -p $(CHECK); $(check-$*)

@@ -54,7 +54,7 @@ test-series: lab
 		find $(STEPS_B)/linux/arch/x86/kvm $(STEPS_B)/linux/virt -name '*.o' -delete
 	@rm -rf $(AM); mkdir -p $(AM); cp -a $(B)/pristine/. $(AM); cd $(AM); \
 	git init -q; git add -Af .; $(GIT) commit -q -m unpatched
-	@$(call lab,series,MAKE="$(MAKE) -C $(ROOT) KERNEL=$(KERNEL)" STEPS_B=$(STEPS_B) STEPS="$(ALL_STEPS)")
+	@$(call lab,series,MAKE="$(CHECK_MAKE)" STEPS_B=$(STEPS_B) STEPS="$(ALL_STEPS)")
 
 GIT := git -c user.name=lab -c user.email=lab@localhost -c commit.gpgSign=false
 am-series:
@@ -80,8 +80,7 @@ step-build:
 
 # Before the step that adds them there are no tests of ours.
 step-boot: lab
-	@tests=kvm_binary_stats_test; none='SELFTEST_PROGS= TOOL_PROGS= SVM_PROGS='; \
-	! [ -e $(SELFTEST_DIR)/exitstats/exitstats.mk ] || \
-		{ tests="exitstats_test $$tests"; none=; }; \
-	$(MAKE) -C $(ROOT) $$none $(B)/selftests.done && \
-	$(call lab,step) TESTS="$$tests"
+	@$(MAKE) -C $(ROOT) $$([ -e $(SELFTEST_DIR)/exitstats/exitstats.mk ] || \
+		echo SELFTEST_PROGS= TOOL_PROGS=) SVM_PROGS= $(B)/selftests.done
+	@$(call lab,step) TESTS="$$(cd $(SELFTEST_DIR)/exitstats && ls exitstats_test 2> /dev/null) \
+		kvm_binary_stats_test"

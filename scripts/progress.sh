@@ -3,7 +3,8 @@
 #
 # progress.sh WHAT LOG COMMAND...: run COMMAND into LOG, showing that it moves.
 # On failure, show the end of LOG. Two do not run at a time in the directory of LOG: the
-# second waits, and then finds done what the first has done.
+# second waits, and then finds done what the first has done. What COMMAND leaves running
+# when this is killed keeps the lock.
 
 what=$1
 log=$2
@@ -12,7 +13,7 @@ shift 2
 exec 9> "${log%/*}/lock"
 flock -n 9 || { echo "  waiting for the make that runs in ${log%/*}" >&2; flock 9; }
 echo "  $what" >&2
-"$@" > "$log" 2>&1 9>&- &
+"$@" > "$log" 2>&1 &
 pid=$!
 trap 'kill $pid 2> /dev/null' INT TERM
 seconds=0

@@ -21,7 +21,7 @@ test-lab-faults: lab
 	@rm -rf $(FAULTS); mkdir -p $(FAULTS)/linux; cd $(FAULTS); \
 	cp -r $(B)/pristine/. $(LINUX)/Makefile linux; tar -cJf whole.tar.xz linux/Makefile linux; \
 	cp whole.tar.xz linux.tar.xz; echo 'int x;' > x.c; gcc -c x.c -o whole.o
-	@$(call lab,faults,MAKE="$(MAKE) -C $(ROOT) KERNEL=$(KERNEL)" \
+	@$(call lab,faults,MAKE="$(CHECK_MAKE)" \
 		ROOT_USER=$(if $(filter 0,$(shell id -u)),yes,no))
 
 .PHONY: fault-tarball fault-killed fault-locked fault-cache-readonly fault-cache-damaged \

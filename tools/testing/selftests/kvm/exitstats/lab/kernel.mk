@@ -43,6 +43,8 @@ export KBUILD_BUILD_USER := exitstats
 export KBUILD_BUILD_HOST := lab
 # A make that has nothing of this one: with our job server it would warn of its own -j.
 OTHER_MAKE := env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory
+# ... of this Makefile, for the checks of a plan
+CHECK_MAKE = $(OTHER_MAKE) -C $(ROOT) KERNEL=$(KERNEL) BUILD=$(BUILD) CPU=$(CPU)
 KMAKE := $(OTHER_MAKE) -C $(LINUX) CC="ccache gcc" HOSTCC="ccache gcc"
 
 # Bring what is missing, or say what to bring.
@@ -77,7 +79,7 @@ $(B)/config.done: $(CONFIGS) $(B)/tree.done
 	@touch $@
 
 # KCSAN for KVM alone: a whole kernel of it boots in four minutes, on two emulated CPUs.
-BZIMAGE_FLAGS = $(if $(call san-has,kcsan),CFLAGS_KCSAN=)
+BZIMAGE_FLAGS = $(if $(filter kcsan,$(subst -, ,$(SAN))),CFLAGS_KCSAN=)
 $(B)/kernel.done: $(B)/config.done
 	@$(PROGRESS) "building Linux $(NAME)" $(B)/kernel.log sh -c \
 		'$(KMAKE) -j$(JOBS) bzImage $(BZIMAGE_FLAGS) && $(KMAKE) -j$(JOBS) modules'

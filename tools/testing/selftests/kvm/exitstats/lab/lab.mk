@@ -16,7 +16,8 @@ $(B)/lab: $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
 # What the lab's kernel has counted in all VMs, for the oracle
 $(B)/oracle/lab_oracle.ko: $(LAB)/lab_oracle.c $(B)/kernel.done
 	@mkdir -p $(@D)
-	@cp $< $(@D); echo 'obj-m := lab_oracle.o' > $(@D)/Kbuild
+	@cp $< $(@D)
+	@printf '%s\n' 'obj-m := lab_oracle.o' 'ccflags-y := -I $$(srctree)/arch/x86/kvm' > $(@D)/Kbuild
 	@$(PROGRESS) "building the oracle's module" $(@D)/log $(KMAKE) M=$(@D) modules
 
 # Programs that plans name are found there.

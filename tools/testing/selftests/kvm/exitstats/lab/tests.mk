@@ -35,7 +35,10 @@ TEST_PARTS := vmx-ept0 vmx-ept1 svm vmx-absent svm-absent lab code apply
 
 # A make that has a job server hands out its jobs; another one starts it.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
-tap-of = $(MAKE) -C $(ROOT) $(1) > $(2) || echo "not ok - make $(1)" >> $(2); cat $(2)
+# With make -n, a part is shown and not redirected.
+dry-run = $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+tap-of = $(MAKE) -C $(ROOT) $(1) $(if $(dry-run),,> $(2) || \
+	echo "not ok - make $(1)" >> $(2); cat $(2))
 
 .PHONY: $(TEST_PARTS:%=part-%)
 $(TEST_PARTS:%=part-%): part-%:
@@ -45,9 +48,9 @@ $(TEST_PARTS:%=part-%): part-%:
 #: make test [KERNEL=]               all tests for one kernel, in emulated Intel and AMD hosts
 .PHONY: test
 test: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(STRUCTURE)
-	@rm -rf $(B)/tap; mkdir -p $(B)/tap; \
-	$(MAKE) -C $(ROOT) $(parallel) $(TEST_PARTS:%=part-%); \
-	cd $(B)/tap && $(B)/lab -s $(TEST_PARTS)
+	@rm -rf $(B)/tap; mkdir -p $(B)/tap
+	@$(MAKE) -C $(ROOT) $(parallel) $(TEST_PARTS:%=part-%)
+	@cd $(B)/tap && $(B)/lab -s $(TEST_PARTS)
 
 # The driver: which emulator is chosen on which machine, and what becomes of wrong plans
 $(B)/lab_test: $(LAB)/lab_test.c $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
@@ -135,5 +138,6 @@ $(ALL_PARTS:%=all-%): all-%:
 
 #: make test-all                     make test for each kernel under patches/, and all other tests
 test-all: lab
-	@rm -rf $(ALL); mkdir -p $(ALL); \
-	$(MAKE) -C $(ROOT) $(parallel) $(ALL_PARTS:%=all-%); cd $(ALL) && $(B)/lab -s $(ALL_PARTS)
+	@rm -rf $(ALL); mkdir -p $(ALL)
+	@$(MAKE) -C $(ROOT) $(parallel) $(ALL_PARTS:%=all-%)
+	@cd $(ALL) && $(B)/lab -s $(ALL_PARTS)
