@@ -45,6 +45,7 @@ $(if $(findstring |$(EPT)|,|0|1|),,$(call refuse,EPT=$(EPT): neither 0 nor 1))
 $(if $(findstring |$(VCPUS)|,|1|2|3|4|5|6|7|8|),,$(call refuse,VCPUS=$(VCPUS): the lab has 1 to 8 vCPUs))
 $(if $(filter-out bochs kvm,$(LAB_EMULATOR)),$(call refuse,LAB=$(LAB_EMULATOR): neither bochs nor kvm))
 quote = '$(subst ','\'',$(1))'
+comma := ,
 ifneq ($(filter host guest,$(MAKECMDGOALS)),)
 WRONG := $(shell $(LAB)/program.sh $(call quote,$(RUN)) $(call quote,$(ARGS)))
 $(if $(WRONG),$(call refuse,$(WRONG)))

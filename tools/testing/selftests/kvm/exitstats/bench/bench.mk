@@ -9,8 +9,6 @@ VARIANTS := unpatched off naive
 # What to measure in the lab, for the command line: any of exits leaves memory boot
 BENCH_LAB = exits leaves memory boot
 
-comma := ,
-
 # KVM's modules built once more for the same kernel; variant.sh says how.
 naive_PATCH := $(BENCH)/naive.patch
 # The names of the files, as in WARN(), must not differ between them.

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# join.awk -v paging=ept ept1.csv ept0.csv: join what `exitstats --csv` printed in two
-# guests. Rows "REASON,NAME,EXITS,CYCLES" become exits.csv, in the order of reasons, which
-# are decimal, or hexadecimal with 0x; rows "account,NAME,EXITS,CYCLES" become time.csv.
+# join.awk -v paging=ept ept1.csv ept0.csv: join what `exitstats --csv` and `exitstats
+# --time --csv` printed in two guests. Rows "REASON,NAME,EXITS,CYCLES,..." become
+# exits.csv, in the order of reasons, which are decimal, or hexadecimal with 0x. Rows
+# "ACCOUNT,ENTERED,CYCLES" become time.csv.
 function value(text,	i, n)
 {
 	if (text !~ /^0x/)
@@ -16,11 +17,11 @@ BEGIN {
 	FS = OFS = ","
 	nr = 0
 }
-$1 == "account" {
-	if (!($2 in seen))
-		account[nr++] = $2
-	seen[$2]
-	time[$2, FILENAME] = $4
+NF == 3 && $3 ~ /^[0-9]+$/ {
+	if (!($1 in seen))
+		account[nr++] = $1
+	seen[$1]
+	time[$1, FILENAME] = $3
 }
 $1 ~ /^(0x[0-9a-f]+|[0-9]+)$/ {
 	r = value($1)

@@ -28,7 +28,8 @@ B := $(BUILD)/$(NAME)
 LINUX := $(B)/linux
 
 NEW_FILES := $(shell find $(ROOT)/arch $(ROOT)/include -type f)
-SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch] $(TOOL)/*.[ch] $(EXITSTATS)/shim/*/*.h $(EXITSTATS)/shim/*/*/*.h) $(EXITSTATS)/exitstats.mk
+SELFTESTS := $(wildcard $(EXITSTATS)/*.[ch] $(TOOL)/*.[ch] $(TOOL)/src/*.[ch] \
+	$(EXITSTATS)/shim/*/*.h $(EXITSTATS)/shim/*/*/*.h) $(EXITSTATS)/exitstats.mk
 PATCHES := $(wildcard $(addprefix $(ROOT)/patches/, *.patch *.txt */*.patch))
 
 export CCACHE_DIR ?= $(HOME)/.cache/ccache

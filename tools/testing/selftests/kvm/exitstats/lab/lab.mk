@@ -66,7 +66,9 @@ host guest: lab
 		EPT=$(EPT) VCPUS=$(VCPUS))
 #: ... LAB=bochs|kvm                 in an emulator, or in QEMU with KVM; chosen by itself
 
-$(B)/exitstats: $(TOOL)/exitstats.c $(TOOL)/exitstats_read.h \
+# As a user would build it
+TOOL_SOURCES := $(or $(wildcard $(TOOL)/src/*.c),$(TOOL)/exitstats.c)
+$(B)/exitstats: $(TOOL_SOURCES) $(wildcard $(TOOL)/*.h $(TOOL)/src/*.h) \
 		$(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
 	@mkdir -p $(@D)
-	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $<
+	@$(CC) -Wall -Wextra -O2 -static -I$(ROOT)/include/uapi -o $@ $(TOOL_SOURCES)
