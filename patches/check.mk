@@ -18,10 +18,17 @@ checkpatch = perl scripts/checkpatch.pl --strict --terse --show-types
 check-mails = cd $(LINUX) && $(checkpatch) $(OUT)/series/$(NAME)/000[1-9]*
 
 # Where a rule of the kernel's cannot be kept: a signal handler's flag is volatile in
-# standard C; the kernel's macros for attributes are not to be had in userspace; two
+# standard C; a function is named after the word of a plan that it carries out; a long
+# command is one string; userspace has no macros for attributes; two
 # names are libFuzzer's and C11's own; and the shim has the kernel's macros to define,
 # arguments unused or not.
 CHECK_IGNORE_relay.c := VOLATILE
+CHECK_IGNORE_lab.h := PREFER_DEFINED_ATTRIBUTE_MACRO
+CHECK_IGNORE_plan.c := PREFER_DEFINED_ATTRIBUTE_MACRO,EMBEDDED_FUNCTION_NAME
+CHECK_IGNORE_expect.c := EMBEDDED_FUNCTION_NAME
+CHECK_IGNORE_lab_test.c := EMBEDDED_FUNCTION_NAME
+CHECK_IGNORE_lab_oracle.c := MACRO_ARG_UNUSED
+CHECK_IGNORE_pack.c := SPLIT_STRING
 CHECK_IGNORE_stream.h := PREFER_DEFINED_ATTRIBUTE_MACRO
 CHECK_IGNORE_fuzz_snapshot.c := CAMELCASE
 CHECK_IGNORE_core_bench.c := CAMELCASE

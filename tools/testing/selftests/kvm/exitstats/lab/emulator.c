@@ -22,7 +22,7 @@ static bool file_has(const char *path, const char *line_start, const char *word)
 		if (strncmp(line, line_start, strlen(line_start)))
 			continue;
 		for (p = line; (p = strstr(p, word)); p += len) {
-			if ((p == line || strchr(" \t", p[-1])) && strchr(" \n", p[len])) {
+			if ((p == line || strchr(" \t", p[-1])) && strchr("\n ", p[len])) {
 				found = true;
 				break;
 			}
@@ -59,12 +59,12 @@ enum emulator choose_emulator(const char *asked, bool svm, const char *root, cha
 
 	has_flag = file_has(format("%s/proc/cpuinfo", root), "flags", flag);
 	if (!has_flag)
-		missing = format("this processor has no %s (no %s among the flags in /proc/cpuinfo)",
+		missing = format("this processor has no %s (no %s in /proc/cpuinfo)",
 				 svm ? "SVM" : "VMX", flag);
 	else if (access(dev, F_OK))
 		missing = format("there is no /dev/kvm: modprobe %s", module);
 	else if (access(dev, R_OK | W_OK))
-		missing = format("/dev/kvm is not yours to open: run as root, or join its group");
+		missing = format("/dev/kvm is not yours: run as root, or join its group");
 	else if (!file_has(nested, "", "Y") && !file_has(nested, "", "1"))
 		missing = format("KVM does not nest: modprobe -r %s; modprobe %s nested=1",
 				 module, module);
@@ -111,7 +111,6 @@ struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator 
 				 "debug: action=ignore, cpu0=report");
 		}
 	} else {
-		/* What TCG's EPYC lacks, it says on standard error: no matter. */
 		accel = emulator == QEMU_KVM ? "kvm -cpu host" :
 			plan->svm ? "tcg -cpu EPYC,svm=on,npt=on" : NULL;
 		if (emulator == QEMU_KVM && plan->oracle)
@@ -119,7 +118,8 @@ struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator 
 		add_words(&w, format("qemu-system-x86_64 -accel %s", plan->accel ?: accel));
 		add_words(&w, format("-smp %ld -m 1024 -nodefaults -display none -no-reboot",
 				     plan->host_cpus));
-		add_words(&w, format("-serial file:console.log -serial file:stream -initrd run.cpio -kernel"));
+		add_words(&w, format("-serial file:console.log -serial file:stream"));
+		add_words(&w, format("-initrd run.cpio -kernel"));
 		add_word(&w, plan->kernel ?: format("%s/linux/arch/x86/boot/bzImage", lab->build));
 		add_word(&w, "-append");
 		add_word(&w, plan->append);

@@ -80,7 +80,7 @@ static bool quiet_console(void)
 		char *line = lines.word[i];
 
 		if (!booted) {
-			booted = strstr(line, "Run /init") != NULL;
+			booted = strstr(line, "Run /init");
 			continue;
 		}
 		if (until) {
@@ -211,7 +211,7 @@ static bool oracle(FILE *to)
 	read_counts("processor.csv", processor, NULL, &have_processor);
 	uncounted = read_counts("kvm.csv", kvm, "uncounted,", &have_kvm);
 	if (!have_processor || !have_kvm) {
-		fprintf(stderr, "oracle: no figures of %s\n", have_kvm ? "the processor" : "KVM");
+		fprintf(stderr, "no figures of %s\n", have_kvm ? "the processor" : "KVM");
 		return false;
 	}
 	for (i = 0; i <= MAX_REASON; i++) {
@@ -224,15 +224,15 @@ static bool oracle(FILE *to)
 		}
 		left += difference;
 		if (difference < 0 || (difference && !uncounted)) {
-			fprintf(stderr, "oracle: reason %d (%#x): the processor had %lld, KVM counted %lld\n",
+			fprintf(stderr, "reason %d (%#x): %lld exits, of which KVM counted %lld\n",
 				i, i, processor[i], kvm[i]);
 			ok = false;
 		}
 	}
-	fprintf(to, "# the processor logged %llu VM exits, of which %llu in VMs that do not count\n",
+	fprintf(to, "# %llu VM exits of the processor, %llu of VMs that do not count\n",
 		total, uncounted);
 	if ((unsigned long long)left != uncounted) {
-		fprintf(stderr, "oracle: %lld exits more than KVM counted, VMs that do not count entered %llu times\n",
+		fprintf(stderr, "%lld exits not counted, %llu entries of VMs that do not count\n",
 			left, uncounted);
 		ok = false;
 	}

@@ -140,6 +140,7 @@ int main(int argc, char **argv)
 	for (i = 1; i <= nr_rounds; i++)
 		good += kill_one(argv + 1, i * EXITS_A_ROUND);
 	printf("# %d of %d killed\n", good, nr_rounds);
-	ksft_test_result(good > 0 && good == nr_rounds, "kill: neither tables nor a hold on the modules stay\n");
+	ksft_test_result(good > 0 && good == nr_rounds,
+			 "kill: neither tables nor a hold on the modules stay\n");
 	ksft_finished();
 }

@@ -109,7 +109,7 @@ static void take_directory(struct lab *lab, struct plan *plan)
 	if (!statvfs(runs, &disk)) {
 		free_mb = disk.f_bavail * (disk.f_frsize / 1024) / 1024;
 		if (free_mb < ROOM_MB)
-			die("%s: %lu MB free, a run of the lab needs %d: make room, or say BUILD=DIR on another disk",
+			die("%s: %lu MB free, a run of the lab needs %d: free some, or say BUILD=DIR",
 			    runs, free_mb, ROOM_MB);
 	}
 	lab->dir = format("%s/%s.%s", runs, plan->name, plan->cpu);
@@ -228,7 +228,7 @@ int main(int argc, char **argv)
 		}
 	}
 	if (!lab.build || optind >= argc)
-		die("usage: lab [-nq] [-a NAME] [-e bochs|kvm] -b BUILD [-p DIR ...] PLAN [NAME=VALUE ...]");
+		die("usage: lab [-nq] [-a NAME] [-e EMULATOR] -b BUILD [-p DIR] PLAN [N=V ...]");
 	add_word(&lab.search, lab.build);
 	lab.source = LAB_SOURCE;
 

@@ -112,7 +112,7 @@ static void add_qemu(struct list *list)
 		path = strchr(line, '/');
 		if (!path)
 			continue;
-		path[strcspn(path, " \n")] = 0;
+		path[strcspn(path, "\n ")] = 0;
 		add_file(list, path, path);
 	}
 	if (!from || pclose(from))

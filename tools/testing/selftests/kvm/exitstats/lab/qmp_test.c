@@ -358,8 +358,8 @@ int main(int argc, char **argv)
 
 	json = qmp(fd, "{'execute': 'query-stats-schemas'}");
 	ksft_test_result(schema_says(json, "exits_by_reason", NULL) &&
-	     schema_says(json, "cycles_by_reason", "cycles"),
-	     "qmp: query-stats-schemas has two histograms with a bucket for each reason\n");
+			 schema_says(json, "cycles_by_reason", "cycles"),
+			 "qmp: query-stats-schemas has two histograms with a bucket for each reason\n");
 	json_decref(json);
 
 	json_decref(qmp(fd, "{'execute': 'stop'}"));
@@ -384,9 +384,9 @@ int main(int argc, char **argv)
 	printf("# %d vCPUs, %llu exits, then %llu, then %llu\n", after.nr_vcpus,
 	       before.total_exits, read.total_exits, after.total_exits);
 	ksft_test_result(before.complete && after.complete && after.nr_vcpus,
-	     "qmp: query-stats: exits_by_reason adds up to exits, for each vCPU\n");
+			 "qmp: query-stats: exits_by_reason adds up to exits, for each vCPU\n");
 	ksft_test_result(figures_between(&before, &read, &after),
-	     "qmp: the guest reads what query-stats says\n");
+			 "qmp: the guest reads what query-stats says\n");
 	ksft_test_result(figures_same(&after, &table), "qmp: debugfs has what query-stats says\n");
 	json_decref(qmp(fd, "{'execute': 'quit'}"));
 	waitpid(guest, NULL, 0);

@@ -162,16 +162,20 @@ int main(int argc, char **argv)
 	ksft_set_plan(7);
 
 	vm = create_vm();
-	ksft_test_result(reads(vm.stats) && reads(vm.table) && reads(vm.vcpu_table), "unload: all is open\n");
-	ksft_test_result(busy(vendor) && busy("kvm"), "unload: refused while there is a VM\n");
+	ksft_test_result(reads(vm.stats) && reads(vm.table) && reads(vm.vcpu_table),
+			 "unload: all is open\n");
+	ksft_test_result(busy(vendor) && busy("kvm"),
+			 "unload: refused while there is a VM\n");
 
 	/* Statistics hold the VM: they go first. */
 	close(vm.stats);
 	close_vm(&vm);
 	ksft_test_result(!reads(vm.table) && errno == EIO && !reads(vm.vcpu_table) && errno == EIO,
-	     "unload: the tables are of no VM any more\n");
-	ksft_test_result(unload(vendor) && busy("kvm"), "unload: kvm.ko stays while a table is open\n");
-	ksft_test_result(!reads(vm.table) && errno == EIO, "unload: a table, the vendor's module being gone\n");
+			 "unload: the tables are of no VM any more\n");
+	ksft_test_result(unload(vendor) && busy("kvm"),
+			 "unload: kvm.ko stays while a table is open\n");
+	ksft_test_result(!reads(vm.table) && errno == EIO,
+			 "unload: a table, the vendor's module being gone\n");
 	close(vm.table);
 	close(vm.vcpu_table);
 
@@ -192,9 +196,10 @@ int main(int argc, char **argv)
 	}
 	grown = kernel_memory() - memory;
 	ksft_test_result(i == NR_WARM_UP + nr_rounds,
-	     "unload: unloaded and loaded, with and without exitstats and nested paging\n");
+			 "unload: unloaded and loaded, with and without exitstats and nested paging\n");
 	printf("# unload: %ld KB more kernel memory after %d rounds\n", grown, nr_rounds);
-	ksft_test_result(grown <= (long)nr_rounds * KB_PER_ROUND, "unload: no memory stays taken\n");
+	ksft_test_result(grown <= (long)nr_rounds * KB_PER_ROUND,
+			 "unload: no memory stays taken\n");
 	load("kvm", "");
 	load(vendor, "");
 	ksft_finished();
