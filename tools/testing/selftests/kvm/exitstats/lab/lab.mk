@@ -31,7 +31,7 @@ settings = $(foreach v,$(shell sed -n 's/^set \([A-Za-z_]*\).*/\1/p' $(1)),$(if 
 # name than the plan's; LAB_FLAGS are the driver's.
 lab = $(B)/lab $(LAB_FLAGS) $(if $(RUN_AS),-a $(RUN_AS)) $(if $(LAB_EMULATOR),-e $(LAB_EMULATOR)) \
 	-b $(B) $(addprefix -p ,$(PROGRAM_DIRS)) $(LAB)/plans/$(strip $(1)) CPU=$(CPU) \
-	TESTS="$(TESTS)" $(call settings,$(LAB)/plans/$(strip $(1))) $(2)
+	TESTS="$(TESTS)" TOOL_TESTS="$(TOOL_TESTS)" $(call settings,$(LAB)/plans/$(strip $(1))) $(2)
 
 # What a plan needs is built before. PLAN_VARS are variables that its command sets.
 PLANS := $(notdir $(wildcard $(LAB)/plans/*))

@@ -6,6 +6,9 @@
 TESTS = $(notdir $(EXITSTATS_TESTS)) kvm_binary_stats_test \
 	$(if $(filter amd,$(CPU)),svm_vmcall_test)
 
+# The tool's tests that run in the host, with the tool as an argument
+TOOL_TESTS = $(filter %_host_test,$(notdir $(EXITSTATS_TOOLS)))
+
 # Programs of plans
 LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test
 $(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(TOOL)/exitstats_read.h \
