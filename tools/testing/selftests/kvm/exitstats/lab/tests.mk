@@ -31,10 +31,12 @@ part-lab := test-lab
 part-apply := test-apply
 part-vmx-ept1 := plan-suite CPU=intel PAGING=1 RUN_AS=suite-ept1
 part-vmx-ept0 := plan-suite CPU=intel PAGING=0 RUN_AS=suite-ept0
+part-vmx-oracle := plan-oracle CPU=intel
 part-vmx-absent := plan-absent CPU=intel
+# Each run of an AMD host has the oracle.
 part-svm := plan-suite CPU=amd
 part-svm-absent := plan-absent CPU=amd
-TEST_PARTS := vmx-ept0 vmx-ept1 svm vmx-absent svm-absent lab code apply
+TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent lab code apply
 
 # A make that has a job server hands out its jobs; another one starts it.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
