@@ -174,14 +174,16 @@ static void show(struct plan *plan, struct words *command)
 
 /*
  * TCG's log costs next to nothing: it is on in each run of an AMD host, unless the plan
- * or its kernel has no use for it.
+ * or its kernel has no use for it. Only a plan that asks for it has to have VMs.
  */
 static void ask_oracle(struct plan *plan, enum emulator emulator)
 {
 	struct words words = {};
 
-	if (plan->svm && emulator == QEMU_TCG && !plan->no_oracle && !plan->kernel)
+	if (plan->svm && emulator == QEMU_TCG && !plan->no_oracle && !plan->kernel) {
+		plan->no_exits = !plan->oracle;
 		plan->oracle = true;
+	}
 	if (!plan->oracle)
 		return;
 	add_word(&plan->needs, "oracle/lab_oracle.ko");

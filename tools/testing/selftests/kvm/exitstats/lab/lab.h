@@ -47,7 +47,7 @@ struct pardon {
 /* A plan, all of it read and expanded: this is all that the other steps need. */
 struct plan {
 	const char *name, *cpu;
-	bool svm, oracle, no_oracle, icount, uses_qemu, boots;
+	bool svm, oracle, no_oracle, no_exits, icount, uses_qemu, boots;
 	long host_cpus, timeout, silence;
 	char *kernel, *accel, *append;
 	struct words needs;
