@@ -33,16 +33,18 @@ lab = $(B)/lab $(LAB_FLAGS) $(if $(RUN_AS),-a $(RUN_AS)) $(if $(LAB_EMULATOR),-e
 	-b $(B) $(addprefix -p ,$(PROGRAM_DIRS)) $(LAB)/plans/$(strip $(1)) CPU=$(CPU) \
 	TESTS="$(TESTS)" TOOL_TESTS="$(TOOL_TESTS)" $(call settings,$(LAB)/plans/$(strip $(1))) $(2)
 
-# What a plan needs is built before. PLAN_VARS are variables that its command sets.
+# What a plan needs is built before, unless it is only shown. PLAN_VARS are variables that
+# its command sets.
 PLANS := $(notdir $(wildcard $(LAB)/plans/*))
-needs = $(filter-out %$$,$(addprefix $(B)/,$(shell sed -n 's/^needs //p' $(LAB)/plans/$(1))))
-$(foreach p,$(PLANS),$(eval plan-$(p): $(call needs,$(p))))
+needs = $(addprefix $(B)/,$(shell sed -n 's/^needs //p' $(LAB)/plans/$(1)))
+show := $(filter -n,$(LAB_FLAGS))
+$(foreach p,$(PLANS),$(eval plan-$(p): $(if $(show),,$(call needs,$(p)))))
 
 #:: The lab
 #: make plan-NAME [CPU=] [...]       carry out lab/plans/NAME; LAB_FLAGS=-n: show what it does
 .PHONY: lab $(PLANS:%=plan-%)
 lab: $(B)/kernel.done $(B)/init $(B)/lab $(B)/oracle/lab_oracle.ko
-$(PLANS:%=plan-%): plan-%: lab
+$(PLANS:%=plan-%): plan-%: $(if $(show),$(B)/lab,lab)
 	@$(call lab,$*,$(PLAN_VARS))
 
 #: make run [CPU=amd]                boot a guest with nested paging and without, side by side
