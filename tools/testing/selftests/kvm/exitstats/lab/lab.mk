@@ -31,7 +31,7 @@ settings = $(foreach v,$(shell sed -n 's/^set \([A-Za-z_]*\).*/\1/p' $(1)),$(if 
 # name than the plan's; LAB_FLAGS are the driver's.
 lab = $(B)/lab $(LAB_FLAGS) $(if $(RUN_AS),-a $(RUN_AS)) $(if $(LAB_EMULATOR),-e $(LAB_EMULATOR)) \
 	-b $(B) $(addprefix -p ,$(PROGRAM_DIRS)) $(LAB)/plans/$(strip $(1)) CPU=$(CPU) \
-	TESTS="$(TESTS)" TOOL_TESTS="$(TOOL_TESTS)" $(call settings,$(LAB)/plans/$(strip $(1))) $(2)
+	TESTS="$(TESTS)" LONG_TESTS="$(LONG_TESTS)" TOOL_TESTS="$(TOOL_TESTS)" $(call settings,$(LAB)/plans/$(strip $(1))) $(2)
 
 # What a plan needs is built before, unless it is only shown. PLAN_VARS are variables that
 # its command sets.

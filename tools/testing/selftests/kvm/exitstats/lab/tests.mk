@@ -3,7 +3,8 @@
 # The tests: what make test and make test-all consist of. lab/plans has most of them.
 
 # All that test something in the lab's host. Each skips where it cannot run.
-TESTS = $(notdir $(EXITSTATS_TESTS)) kvm_binary_stats_test \
+LONG_TESTS = exitstats_load_test exitstats_leaf_fuzz_test exitstats_host_fuzz_test
+TESTS = $(filter-out $(LONG_TESTS),$(notdir $(EXITSTATS_TESTS))) kvm_binary_stats_test \
 	$(if $(filter amd,$(CPU)),svm_vmcall_test)
 
 # The tool's tests that run in the host, with the tool as an argument
@@ -34,7 +35,7 @@ part-vmx-ept0 := plan-suite CPU=intel PAGING=0 RUN_AS=suite-ept0
 part-vmx-oracle := plan-oracle CPU=intel
 part-vmx-absent := plan-absent CPU=intel
 # Each run of an AMD host has the oracle.
-part-svm := plan-suite CPU=amd
+part-svm := plan-suite CPU=amd KILLS=4
 part-svm-absent := plan-absent CPU=amd
 TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent lab code apply
 
