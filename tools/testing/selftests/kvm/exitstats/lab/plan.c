@@ -241,7 +241,9 @@ static void add_command(struct words *words)
 			need_variant(strndup(word + 9, strlen(word) - 10));
 		if (!strncmp(word, "/run/", 5))
 			need_program(word, guest);
-		if (!guest && (!strcmp(word, "guest") || strstr(word, "qemu-system")))
+		/* plan=NAME: a program that starts the guest itself */
+		if (!guest && (!strcmp(word, "guest") || !strncmp(word, "plan=", 5) ||
+			       strstr(word, "qemu-system")))
 			plan->uses_qemu = true;
 		add_word(&script->lines, i ? format("\t%s", word) : word);
 	}
@@ -477,8 +479,6 @@ void read_plan(struct lab *the_lab, struct plan *the_plan, const char *path)
 
 	lines = read_lines(path, &nr);
 	carry_out(lines, lines + nr);
-	if (plan->nr_guests)
-		plan->uses_qemu = true;
-	else if (plan->uses_qemu)
+	if (plan->uses_qemu && !plan->nr_guests)
 		begin_guest("");
 }
