@@ -424,16 +424,21 @@ static void runs_in_other_threads(struct life *life)
 static void waits_for_sipi(struct life *life)
 {
 	static const u32 states[] = { KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED };
+	u64 *halted = &life->reading.times[KVM_EXITSTATS_ACCOUNT_HALTED], before;
 	struct kvm_mp_state state;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		read_statistics(life);
+		before = *halted;
 		state.mp_state = states[i];
 		vcpu_mp_state_set(life->vcpu, &state);
 		set_alarm(20 * MSEC, true);
 		TEST_ASSERT(__vcpu_run(life->vcpu) && errno == EINTR, "KVM_RUN: %s",
 			    strerror(errno));
 		read_statistics(life);
+		TEST_ASSERT(*halted - before > usec_to_tsc(life->vcpu, 10 * MSEC),
+			    "halted for %lu cycles", *halted - before);
 	}
 	state.mp_state = KVM_MP_STATE_RUNNABLE;
 	vcpu_mp_state_set(life->vcpu, &state);
