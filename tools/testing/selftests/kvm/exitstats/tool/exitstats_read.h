@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * KVM exitstats: read the figures of the VM that this program runs in.
+ * KVM exitstats: read the figures of the VM, or the vCPU, that this program runs in.
  *
- * For any guest program, privileged or not; needs nothing but the uapi header.
- * Each reading is one CPUID, thus one VM exit, which is counted when it has been
- * handled: it is not in the figures that it returns, but in the next ones.
+ * For any guest program in C or C++, 64 or 32 bits, privileged or not; needs nothing but
+ * the uapi header. Each reading is one CPUID, thus one VM exit, which is counted when KVM
+ * is done with it: it is not in the figures that it returns, but in the next ones.
+ *
+ * Did any vCPU of this VM exit in my critical section?
  *
  *	struct exitstats before = exitstats_read();
  *	critical_section();
  *	disturbed = exitstats_between(before, exitstats_read());
  *
- * The figures are those of the whole VM. To ask about one vCPU, leave the others
- * idle.
+ * Did mine? For a thread that stays on its CPU:
+ *
+ *	unsigned long long before = exitstats_read_vcpu_exits();
+ *	critical_section();
+ *	disturbed = exitstats_vcpu_exits_between(before, exitstats_read_vcpu_exits());
+ *
+ * Where does its time go? Any selector of linux/kvm_exitstats.h will do:
+ *
+ *	exitstats_read_cycles(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_HALTED) |
+ *			      KVM_EXITSTATS_SELECT_VCPU, &cycles);
+ *
+ * Ask exitstats_present() first. A host of the first edition has no accounts and no
+ * figures of one vCPU: ask exitstats_has_accounts() before using those.
  */
 #ifndef EXITSTATS_READ_H
 #define EXITSTATS_READ_H
@@ -26,8 +39,9 @@
 
 /**
  * struct exitstats - VM exits and what they cost
- * @exits: how many
- * @cycles: host TSC cycles from the exits until they had been handled
+ * @exits: how many; for an account, how often it was entered
+ * @cycles: guest TSC cycles from the exits until the guest was entered again, without the
+ *	    time in userspace, halted or scheduled out
  */
 struct exitstats {
 	unsigned long long exits;
@@ -51,7 +65,7 @@ struct exitstats_regs {
 /**
  * exitstats_cpuid() - execute CPUID
  * @leaf: EAX
- * @ecx: ECX, for exitstats the basic exit reason
+ * @ecx: ECX, for exitstats the selector
  *
  * CPUID serializes: what stands before it in the program is complete before the
  * reading, and nothing after it has begun.
@@ -103,8 +117,10 @@ static inline struct exitstats exitstats_read(void)
 	struct exitstats_regs r = exitstats_cpuid(KVM_EXITSTATS_LEAF_TOTAL, 0);
 	struct exitstats s;
 
-	s.exits = (unsigned long long)r.edx << 32 | r.eax;
-	s.cycles = (unsigned long long)r.ebx << 32 | r.ecx;
+	s.exits = r.edx;
+	s.exits = s.exits << 32 | r.eax;
+	s.cycles = r.ebx;
+	s.cycles = s.cycles << 32 | r.ecx;
 	return s;
 }
 
@@ -121,33 +137,93 @@ static inline unsigned long long exitstats_between(struct exitstats before, stru
 }
 
 /**
- * exitstats_read_exits() - read the number of exits of one reason
- * @reason: basic exit reason
- * @exits: where to put it; 0 for a reason that is not defined
+ * exitstats_read_exits() - read a number of exits
+ * @selector: an exit reason, or a selector of linux/kvm_exitstats.h
+ * @exits: where to put it; 0 for a selector that the host does not know
  *
- * Return: 0, or -1 for a reason that the SDM does not define
+ * Return: 0, or -1 for a selector that the host does not know
  */
-static inline int exitstats_read_exits(unsigned int reason, unsigned long long *exits)
+static inline int exitstats_read_exits(unsigned int selector, unsigned long long *exits)
 {
-	struct exitstats_regs r = exitstats_cpuid(KVM_EXITSTATS_LEAF_EXITS, reason);
+	struct exitstats_regs r = exitstats_cpuid(KVM_EXITSTATS_LEAF_EXITS, selector);
 
-	*exits = (unsigned long long)r.ebx << 32 | r.eax;
+	*exits = r.ebx;
+	*exits = *exits << 32 | r.eax;
 	return r.edx == KVM_EXITSTATS_DEFINED ? 0 : -1;
 }
 
 /**
- * exitstats_read_cycles() - read the cycles of the exits of one reason
- * @reason: basic exit reason
- * @cycles: where to put them; 0 for a reason that is not defined
+ * exitstats_read_cycles() - read the cycles of exits
+ * @selector: an exit reason, or a selector of linux/kvm_exitstats.h
+ * @cycles: where to put them; 0 for a selector that the host does not know
  *
- * Return: 0, or -1 for a reason that the SDM does not define
+ * Return: 0, or -1 for a selector that the host does not know
  */
-static inline int exitstats_read_cycles(unsigned int reason, unsigned long long *cycles)
+static inline int exitstats_read_cycles(unsigned int selector, unsigned long long *cycles)
 {
-	struct exitstats_regs r = exitstats_cpuid(KVM_EXITSTATS_LEAF_CYCLES, reason);
+	struct exitstats_regs r = exitstats_cpuid(KVM_EXITSTATS_LEAF_CYCLES, selector);
 
-	*cycles = (unsigned long long)r.ebx << 32 | r.ecx;
+	*cycles = r.ebx;
+	*cycles = *cycles << 32 | r.ecx;
 	return r.edx == KVM_EXITSTATS_DEFINED ? 0 : -1;
+}
+
+/**
+ * exitstats_numbering() - whose exit reasons are these?
+ *
+ * Return: KVM_EXITSTATS_NUMBERING_VMX or KVM_EXITSTATS_NUMBERING_SVM; a host that does
+ * not know the question counts VMX exits
+ */
+static inline unsigned int exitstats_numbering(void)
+{
+	unsigned long long numbering;
+
+	if (exitstats_read_exits(KVM_EXITSTATS_SELECT_NUMBERING, &numbering))
+		return KVM_EXITSTATS_NUMBERING_VMX;
+	return numbering & 0xffffffff;
+}
+
+/**
+ * exitstats_has_accounts() - does this host know accounts, and figures of one vCPU?
+ *
+ * Return: 1 if it does, else 0
+ */
+static inline int exitstats_has_accounts(void)
+{
+	unsigned long long exits;
+
+	return !exitstats_read_exits(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_ALL) |
+				     KVM_EXITSTATS_SELECT_VCPU, &exits);
+}
+
+/**
+ * exitstats_read_vcpu_exits() - read how often this vCPU exited
+ *
+ * It is the vCPU that executes CPUID: a thread that moves to another CPU reads another
+ * vCPU's figures from then on.
+ *
+ * Return: all VM exits of the vCPU since it was made
+ */
+static inline unsigned long long exitstats_read_vcpu_exits(void)
+{
+	unsigned long long exits;
+
+	exitstats_read_exits(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_ALL) |
+			     KVM_EXITSTATS_SELECT_VCPU, &exits);
+	return exits;
+}
+
+/**
+ * exitstats_vcpu_exits_between() - VM exits between two readings of one vCPU
+ * @before: the one
+ * @after: the next one by this program, on the same CPU
+ *
+ * Return: their number, without the exit that @before itself was
+ */
+static inline unsigned long long exitstats_vcpu_exits_between(unsigned long long before,
+							      unsigned long long after)
+{
+	return after - before - 1;
 }
 
 #endif /* EXITSTATS_READ_H */
