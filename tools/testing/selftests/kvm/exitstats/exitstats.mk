@@ -16,7 +16,7 @@ TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
 %/exitstats/exitstats_bound_test.o: CFLAGS += -Iexitstats/shim
 %/exitstats/exitstats_bound_test: private CFLAGS += -Iexitstats/shim
 
-# The guest tool and what goes with it, which need nothing of the framework
+# The tool and what goes with it, which need nothing of the framework
 EXITSTATS_TOOLS := $(addprefix exitstats/tool/, exitstats example_critical exitstats_tool_test)
 
 ifneq ($(filter x86%,$(ARCH)),)
@@ -28,12 +28,20 @@ $(addprefix %/,$(EXITSTATS_TESTS) $(EXITSTATS_TOOLS)): LDFLAGS += -static
 
 define EXITSTATS_CC
 @mkdir -p $(@D)
-$(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $< -o $@
+$(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $(filter %.c,$^) -o $@
 endef
-%/exitstats/tool/exitstats: exitstats/tool/exitstats.c exitstats/tool/exitstats_read.h
+EXITSTATS_TOOL_SOURCES := $(wildcard exitstats/tool/src/*.c)
+EXITSTATS_TOOL_HEADERS := exitstats/tool/exitstats_read.h $(wildcard exitstats/tool/src/*.h)
+
+%/exitstats/tool/exitstats: $(EXITSTATS_TOOL_SOURCES) $(EXITSTATS_TOOL_HEADERS)
 	$(EXITSTATS_CC)
 %/exitstats/tool/example_critical: exitstats/tool/example_critical.c exitstats/tool/exitstats_read.h
 	$(EXITSTATS_CC)
+
+# The tests are linked with all of the tool but its main().
+EXITSTATS_TOOL_TEST_SOURCES := $(filter-out %/main.c,$(EXITSTATS_TOOL_SOURCES))
+EXITSTATS_TOOL_TEST_HEADERS := exitstats/tool/exitstats_tool_test.h $(EXITSTATS_TOOL_HEADERS)
+
 %/exitstats/tool/exitstats_tool_test: exitstats/tool/exitstats_tool_test.c \
-		exitstats/tool/exitstats.c exitstats/tool/exitstats_read.h
+		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)

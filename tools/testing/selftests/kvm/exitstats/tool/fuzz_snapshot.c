@@ -6,11 +6,23 @@
  *
  * Whatever the reader takes must survive being written and read again, and being
  * shown. The check at the end of a snapshot would keep the fuzzer from ever
- * getting there: each input is tried as it is, and with its check put right.
+ * getting there: each input is tried as it is, and with its check put right. It is tried
+ * as a table of the host's debugfs, too, and as a command line of QEMU's.
  */
-#define main exitstats_main
-#include "exitstats.c"
-#undef main
+#define _GNU_SOURCE
+#include "src/diff.c"
+#include "src/error.c"
+#include "src/formats.c"
+#include "src/guest.c"
+#include "src/host.c"
+#include "src/options.c"
+#include "src/reasons.c"
+#include "src/report.c"
+#include "src/snapshot.c"
+#include "src/source.c"
+#include "src/stats.c"
+#include "src/table.c"
+#include "src/terminal.c"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -32,12 +44,24 @@ static void show(const struct stats *s)
 	if (!null)
 		null = need(fopen("/dev/null", "w"));
 	opt.format = TABLE;
-	print_text(null, s, "title", 0);
-	print_diff(null, s, s, names);
+	for (term_width = 0; term_width <= 200; term_width += 40) {
+		print_report(null, s, "title", 0);
+		print_diff(null, s, s, names);
+	}
+	term_width = 0;
+	if (s->accounts) {
+		opt.time = true;
+		print_report(null, s, "title", 1);
+		print_diff(null, s, s, names);
+		opt.time = false;
+	}
 	opt.format = CSV;
 	print_diff(null, s, s, names);
 	opt.format = JSON;
 	print_diff(null, s, s, names);
+	print_json(null, s, 1);
+	opt.format = OPENMETRICS;
+	print_stats(null, s, "");
 }
 
 static void try(const char *text, size_t len)
@@ -55,6 +79,21 @@ static void try(const char *text, size_t len)
 	show(&s);
 }
 
+static void try_host(const char *text, size_t len)
+{
+	char name[VM_NAME_MAX];
+	struct stats s;
+	const char *p;
+
+	if (parse_table(&s, text))
+		show(&s);
+	name_from_cmdline(name, text, len);
+	for (p = name; *p; p++) {
+		if (*p <= ' ' || *p > '~')
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	char *text, *check;
@@ -66,11 +105,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = 0;
 	try(text, size);
+	try_host(text, size);
 
 	check = strstr(text, "check ");
 	if (check)
 		size = check - text;
-	size += snprintf(text + size, 32, "check %016llx\n", hash(text, size));
+	size += snprintf(text + size, 32, "check %016llx\n", snapshot_hash(text, size));
 	try(text, size);
 	free(text);
 	return 0;

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of the tool share: they run it and look at what it prints and how it
+ * exits. Prints TAP. Nothing but the C library, for it runs where the tool does.
+ */
+#ifndef EXITSTATS_TOOL_TEST_H
+#define EXITSTATS_TOOL_TEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "src/error.h"
+#include "src/options.h"
+#include "src/stats.h"
+
+#define OUT_MAX		(256 * 1024)
+
+static char *tool;		/* its path */
+static bool failed;		/* the test that is running */
+static enum numbering numbering;	/* of this host */
+
+/* What the last run program did. */
+static struct {
+	int status;		/* as a shell has it */
+	char out[OUT_MAX];
+	char err[OUT_MAX];
+} ran;
+
+static inline void show(const char *what, char *text)
+{
+	char *line, *rest = strndup(text, 3000), *start = rest;
+
+	while ((line = strsep(&rest, "\n")))
+		printf("#   %s: %s\n", what, line);
+	free(start);
+}
+
+static inline void expect(bool ok, const char *what, int line)
+{
+	if (ok)
+		return;
+	printf("# line %d: not so: %s\n", line, what);
+	if (!failed) {
+		printf("#   exit status: %d\n", ran.status);
+		show("stdout", ran.out);
+		show("stderr", ran.err);
+	}
+	failed = true;
+}
+
+#define EXPECT(condition)	expect(condition, #condition, __LINE__)
+
+/* ---- running programs ---- */
+
+static inline void slurp(const char *path, char *text, size_t max)
+{
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(text, 1, max - 1, f) : 0;
+
+	text[n] = 0;
+	if (f)
+		fclose(f);
+}
+
+static inline void write_text(const char *path, const char *text, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f || fwrite(text, 1, len, f) != len || fclose(f)) {
+		printf("Bail out! %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+}
+
+static inline int shell_status(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static inline void redirect(const char *path, int fd)
+{
+	int from = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	if (from < 0 || dup2(from, fd) < 0)
+		_exit(99);
+	close(from);
+}
+
+static inline pid_t start(char **argv)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	redirect("/tmp/out", STDOUT_FILENO);
+	redirect("/tmp/err", STDERR_FILENO);
+	execv(argv[0], argv);
+	_exit(99);
+}
+
+static inline void finish(pid_t pid)
+{
+	ran.status = shell_status(pid);
+	slurp("/tmp/out", ran.out, OUT_MAX);
+	slurp("/tmp/err", ran.err, OUT_MAX);
+}
+
+static inline void run(char **argv)
+{
+	finish(start(argv));
+}
+
+#define RUN(...)	run((char *[]){ __VA_ARGS__, NULL })
+#define TOOL(...)	RUN(tool, ##__VA_ARGS__)
+
+/* Wait until a file of the running program's output has @text; for 60 s at most. */
+static inline bool await(const char *path, const char *text)
+{
+	static char seen[OUT_MAX];
+	int i;
+
+	for (i = 0; i < 6000; i++) {
+		slurp(path, seen, OUT_MAX);
+		if (strstr(seen, text))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+static inline int count(const char *text, const char *what)
+{
+	int n = 0;
+
+	while ((text = strstr(text, what))) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+static inline bool one_line(const char *text)
+{
+	return *text && strchr(text, '\n') == text + strlen(text) - 1;
+}
+
+/* One line on standard error that begins like the tool's, and nothing else. */
+static inline void expect_error(int status, const char *text)
+{
+	EXPECT(ran.status == status);
+	EXPECT(!*ran.out);
+	EXPECT(one_line(ran.err));
+	EXPECT(!strncmp(ran.err, "exitstats: ", 11));
+	if (!strstr(ran.err, text)) {
+		printf("# expected: %s\n", text);
+		EXPECT(!"the message");
+	}
+}
+
+/* ---- reading the tool's CSV ---- */
+
+struct csv {
+	struct exitstats row[ROWS];
+	struct exitstats sum;
+	struct exitstats total;
+	int rows;
+	bool good;		/* every line is as it should be */
+};
+
+#define CSV_HEAD	"reason,name,exits,cycles,avg_cycles\n"
+
+static inline bool csv_line(struct csv *c, char *line, int *last)
+{
+	unsigned long long exits, cycles, avg;
+	char reason[16], name[32] = "";
+	int n, length = 0;
+
+	if (sscanf(line, "total,,%llu,%llu,%llu%n", &exits, &cycles, &avg, &length) == 3 &&
+	    !line[length]) {
+		c->total = (struct exitstats){ exits, cycles };
+		return avg == average(c->total);
+	}
+	if (sscanf(line, "%15[^,],%31[^,],%llu,%llu,%llu%n", reason, name, &exits, &cycles, &avg,
+		   &length) != 5 || line[length])
+		return false;
+
+	n = find_reason(numbering, reason);
+	if (n <= *last || strcmp(reason, reason_number(numbering, n)) ||
+	    strcmp(name, reason_name(numbering, n)))
+		return false;
+	*last = n;
+	c->row[n] = (struct exitstats){ exits, cycles };
+	c->sum.exits += exits;
+	c->sum.cycles += cycles;
+	c->rows++;
+	return (exits || cycles) && avg == average(c->row[n]);
+}
+
+static inline void parse_csv(struct csv *c, const char *text)
+{
+	char *copy = strdup(text), *next = copy, *line;
+	int last = -1;
+
+	memset(c, 0, sizeof(*c));
+	c->good = !strncmp(text, CSV_HEAD, strlen(CSV_HEAD));
+	strsep(&next, "\n");
+	while ((line = strsep(&next, "\n"))) {
+		if (*line)
+			c->good &= csv_line(c, line, &last);
+		else
+			c->good &= !next;
+	}
+	c->good &= c->total.exits == c->sum.exits && c->total.cycles == c->sum.cycles;
+	free(copy);
+}
+
+/* ---- tables and accounts ---- */
+
+/* The number in a column of a table, with its commas, or hexadecimal. */
+static inline unsigned long long table_number(const char *line, int column)
+{
+	unsigned long long n = 0;
+
+	while (column--) {
+		line += strspn(line, " ");
+		line += strcspn(line, " ");
+	}
+	line += strspn(line, " ");
+	if (!strncmp(line, "0x", 2))
+		return strtoull(line, NULL, 16);
+	for (; strchr("0123456789,", *line) && *line; line++) {
+		if (*line != ',')
+			n = n * 10 + *line - '0';
+	}
+	return n;
+}
+
+/* What --time --csv prints. Return: false if it is anything else */
+static inline bool parse_time_csv(const char *text, struct exitstats *accounts)
+{
+	static const char head[] = "account,entered,cycles\n";
+	char name[16];
+	int a, length;
+
+	if (strncmp(text, head, strlen(head)))
+		return false;
+	text += strlen(head);
+	for (a = 0; a < ACCOUNTS; a++) {
+		if (sscanf(text, "%15[a-z],%llu,%llu%n", name, &accounts[a].exits,
+			   &accounts[a].cycles, &length) != 3 || text[length] != '\n' ||
+		    strcmp(name, account_names[a]))
+			return false;
+		text += length + 1;
+	}
+	return !*text;
+}
+
+static inline unsigned long long sum_of(const struct exitstats *accounts)
+{
+	unsigned long long sum = 0;
+	int a;
+
+	for (a = 0; a < ACCOUNTS; a++)
+		sum += accounts[a].cycles;
+	return sum;
+}
+
+/* ---- on a terminal ---- */
+
+static inline pid_t start_on_terminal(char **argv, int columns, int *master)
+{
+	struct winsize ws = { .ws_row = 24, .ws_col = columns };
+	pid_t pid;
+	int slave;
+
+	*master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (*master < 0 || grantpt(*master) || unlockpt(*master)) {
+		printf("# no pseudoterminals: %s\n", strerror(errno));
+		return -1;
+	}
+	ioctl(*master, TIOCSWINSZ, &ws);
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	setsid();
+	slave = open(ptsname(*master), O_RDWR);
+	if (slave < 0)
+		_exit(98);
+	dup2(slave, 0);
+	dup2(slave, 1);
+	dup2(slave, 2);
+	if (!getenv("LC_ALL"))
+		setenv("LC_ALL", "C.UTF-8", 1);
+	execv(argv[0], argv);
+	_exit(99);
+}
+
+/* Read what comes to the terminal until @text, or the end if NULL. */
+static inline bool read_terminal(int master, size_t *n, const char *text)
+{
+	struct pollfd fd = { .fd = master, .events = POLLIN };
+	ssize_t got;
+
+	while (poll(&fd, 1, 60000) > 0 && *n < OUT_MAX - 1) {
+		got = read(master, ran.out + *n, OUT_MAX - 1 - *n);
+		if (got <= 0)
+			return !text;
+		*n += got;
+		ran.out[*n] = 0;
+		if (text && strstr(ran.out, text))
+			return true;
+	}
+	return false;
+}
+
+/* Let it run to its end on a terminal of so many columns; its output is in ran.out. */
+static inline void run_on_terminal(int columns, char **argv)
+{
+	size_t n = 0;
+	int master;
+	pid_t pid = start_on_terminal(argv, columns, &master);
+
+	ran.out[0] = 0;
+	ran.err[0] = 0;
+	EXPECT(pid > 0);
+	if (pid < 0)
+		return;
+	EXPECT(read_terminal(master, &n, NULL));
+	close(master);
+	ran.status = shell_status(pid);
+}
+
+/* In characters, not in bytes; a terminal's lines end with \r\n. */
+static inline int longest_line(const char *text)
+{
+	int width = 0, longest = 0;
+
+	for (; *text; text++) {
+		if (*text == '\n' || *text == '\r')
+			width = 0;
+		else if ((*text & 0xc0) != 0x80)
+			width++;
+		if (width > longest)
+			longest = width;
+	}
+	return longest;
+}
+
+/* ---- tests ---- */
+
+struct test {
+	const char *name;
+	void (*run)(void);
+};
+
+static inline int run_tests(const struct test *test, int n)
+{
+	int i, failures = 0;
+
+	printf("1..%d\n", n);
+	for (i = 0; i < n; i++) {
+		failed = false;
+		test[i].run();
+		failures += failed;
+		printf("%sok %d - exitstats: %s\n", failed ? "not " : "", i + 1, test[i].name);
+		fflush(stdout);
+	}
+	return failures > 0;
+}
+
+
+/* File systems of the test's own, and pseudoterminals. Needs root. */
+static inline void prepare_mounts(void)
+{
+	unshare(CLONE_NEWNS);
+	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	mkdir("/dev/pts", 0755);
+	if (access("/dev/pts/ptmx", F_OK))
+		mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=666");
+}
+
+#endif /* EXITSTATS_TOOL_TEST_H */

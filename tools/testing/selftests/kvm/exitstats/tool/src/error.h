@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How exitstats ends when it cannot go on: one line on standard error, and a status.
+ */
+#ifndef ERROR_H
+#define ERROR_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Exit statuses besides 0 and CMD's own. */
+#define STATUS_EXCEEDED		1	/* check: a budget is exceeded */
+#define STATUS_USAGE		2	/* bad options or files */
+#define STATUS_NO_FIGURES	3	/* there are no exit statistics here */
+#define STATUS_CMD_FAILED	125	/* check: CMD failed; git bisect run skips the commit */
+#define STATUS_NO_EXEC		126	/* CMD cannot be executed, as the shell has it */
+#define STATUS_NO_CMD		127	/* there is no CMD */
+
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+
+#define fail(status, fmt, ...)							\
+	do {									\
+		fprintf(stderr, "exitstats: " fmt "\n", ##__VA_ARGS__);		\
+		exit(status);							\
+	} while (0)
+
+/* @p, if it is not NULL; the end otherwise. */
+void *need(void *p);
+
+/* A closed pipe ends the tool as SIGPIPE would, even where that is ignored. */
+void flush(FILE *out);
+
+/* "s" unless @n is 1 */
+const char *plural(unsigned long n);
+
+#endif /* ERROR_H */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command line.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+
+#define VERSION		"2.0"
+
+enum format { TABLE, CSV, JSON, OPENMETRICS };
+enum sort { BY_CYCLES, BY_EXITS, BY_REASON, BY_AVERAGE };
+
+/**
+ * struct max - a budget of check
+ * @reason: as it was written; "all": the total
+ * @exits: how many at most
+ */
+struct max {
+	char *reason;
+	unsigned long long exits;
+};
+
+#define MAX_MAX		64
+
+/**
+ * struct options - the command line
+ * @format: of the output
+ * @sort: order of the table's rows
+ * @all: also the reasons that did not occur
+ * @time: the accounts, not the reasons
+ * @watch: live view
+ * @interval: seconds; 0: no intervals
+ * @count: intervals; 0: until stopped
+ * @output: the file to save to, or NULL
+ * @raw: the leaf of --raw, or NULL
+ * @pin: CPU to run on; -1: any
+ * @vcpu: in a guest: the figures of the vCPU that runs the tool
+ * @host: all VMs of this host
+ * @vm: one VM of this host, "PID" or "PID-FD"; NULL: none
+ * @vm_vcpu: one vCPU of @vm; -1: all
+ * @tolerance: of check, in percent
+ * @max: budgets of check
+ * @nr_max: how many there are
+ */
+struct options {
+	enum format format;
+	enum sort sort;
+	bool all;
+	bool time;
+	bool watch;
+	double interval;
+	unsigned long count;
+	const char *output;
+	const char *raw;
+	int pin;
+	bool vcpu;
+	bool host;
+	const char *vm;
+	long vm_vcpu;
+	double tolerance;
+	struct max max[MAX_MAX];
+	int nr_max;
+};
+
+extern struct options opt;
+
+/**
+ * struct arguments - what stands on the command line besides options
+ * @word: those before "--"
+ * @words: how many there are
+ * @command: CMD, behind "--"; NULL: none
+ */
+struct arguments {
+	char *word[4];
+	int words;
+	char **command;
+};
+
+extern struct arguments args;
+
+/* Ends the tool with one line if something is wrong, and after --help and --version. */
+void parse_command_line(int argc, char **argv);
+
+/* Is the first word @mode, "diff" or "check"? */
+bool is_mode(const char *mode);
+
+/* A number up to @max, decimal, or hexadecimal with 0x; @what it is, for the error. */
+unsigned long parse_unsigned(const char *what, const char *text, unsigned long max);
+
+#endif /* OPTIONS_H */
