@@ -17,7 +17,8 @@ TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
 %/exitstats/exitstats_bound_test: private CFLAGS += -Iexitstats/shim
 
 # The tool and what goes with it, which need nothing of the framework
-EXITSTATS_TOOLS := $(addprefix exitstats/tool/, exitstats example_critical exitstats_tool_test)
+EXITSTATS_TOOLS := $(addprefix exitstats/tool/, exitstats example_critical \
+	exitstats_tool_test exitstats_tool_host_test)
 
 ifneq ($(filter x86%,$(ARCH)),)
 TEST_GEN_FILES += $(EXITSTATS_TOOLS)
@@ -43,5 +44,8 @@ EXITSTATS_TOOL_TEST_SOURCES := $(filter-out %/main.c,$(EXITSTATS_TOOL_SOURCES))
 EXITSTATS_TOOL_TEST_HEADERS := exitstats/tool/exitstats_tool_test.h $(EXITSTATS_TOOL_HEADERS)
 
 %/exitstats/tool/exitstats_tool_test: exitstats/tool/exitstats_tool_test.c \
+		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
+	$(EXITSTATS_CC)
+%/exitstats/tool/exitstats_tool_host_test: exitstats/tool/exitstats_tool_host_test.c \
 		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)
