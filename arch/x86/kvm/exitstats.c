@@ -144,6 +144,8 @@ void __kvm_exitstats_unblock(struct kvm_vcpu *vcpu)
 
 	preempt_disable();
 	exitstats_back(stats);
+	if (!exitstats_is_reason(stats, stats->reason))
+		stats->reason->exits++;
 	stats->running = true;
 	preempt_enable();
 }
@@ -157,13 +159,18 @@ void __kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now)
 	if (!stats)
 		return;
 
-	/* Before the first VM entry, the clock is in userspace, as a piece of no exit. */
 	exited = exitstats_is_reason(stats, stats->account);
 	if (!exited && stats->account != &stats->pieces)
 		return;
-	exited = exited || exitstats_is_reason(stats, stats->reason);
 
-	if (!stats->running || !exited)
+	/* Before the first VM entry, there is no exit to leave. */
+	if (!exited && !exitstats_is_reason(stats, stats->reason)) {
+		exitstats_settle(stats, false, now);
+		stats->account = stats->reason;
+		return;
+	}
+
+	if (!stats->running)
 		exitstats_away(stats, KVM_EXITSTATS_USERSPACE, true, now);
 	else if (vcpu->preempted)
 		exitstats_away(stats, KVM_EXITSTATS_PREEMPTED, false, now);

@@ -45,10 +45,8 @@ static struct exitstats_selection exitstats_select(u32 selector)
 		if (n <= KVM_EXITSTATS_OTHER)
 			s.account = array_index_nospec(n, KVM_EXITSTATS_FIRST_REASON);
 		break;
-	default:
-		return s;
 	}
-	s.vcpu = kind & KVM_EXITSTATS_SELECT_VCPU;
+	s.vcpu = s.defined && (kind & KVM_EXITSTATS_SELECT_VCPU);
 	return s;
 }
 

@@ -50,9 +50,10 @@ FIXTURE_SETUP(bound)
 		self->kvm->vcpu_array[i].kvm = self->kvm;
 		self->kvm->vcpu_array[i].arch.l1_tsc_scaling_ratio = SHIM_TSC_RATIO_1;
 		ASSERT_EQ(kvm_exitstats_create_vcpu(&self->kvm->vcpu_array[i]), 0);
+		kvm_exitstats_postcreate_vcpu(&self->kvm->vcpu_array[i]);
 	}
-	self->kvm->online_vcpus = SHIM_VCPUS;
 	self->vcpu = &self->kvm->vcpu_array[0];
+	shim_tsc += CYCLES;
 }
 
 /* Nobody wrote behind a ledger. */
@@ -78,6 +79,19 @@ FIXTURE_TEARDOWN(bound)
 	EXPECT_EQ(kvm_exitstats_key.key, 0);
 	kvm_exitstats_destroy_vm(self->kvm);
 	free(self->kvm);
+}
+
+/* KVM_RUN is called, and returns. */
+static void run_begin(struct kvm_vcpu *vcpu)
+{
+	kvm_exitstats_run_begin(vcpu);
+	kvm_exitstats_load(vcpu);
+}
+
+static void run_end(struct kvm_vcpu *vcpu)
+{
+	kvm_exitstats_run_end(vcpu);
+	kvm_exitstats_put(vcpu, shim_tsc);
 }
 
 /* All accounts but "all exits", which is a part of them once more */
@@ -188,14 +202,15 @@ TEST_F(bound, cycles_first)
 			shim_tsc += CYCLES;
 			shim_barrier_hook = expect_cycles;
 			if (userspace)
-				kvm_exitstats_run_end(self->vcpu);
+				run_end(self->vcpu);
 			else
 				kvm_exitstats_enter(self->vcpu);
 			shim_barrier_hook = NULL;
 			ASSERT_GT(hook_calls, 0);
 			ASSERT_EQ(hook_account->exits, hook_exits + 1);
 			if (userspace) {
-				kvm_exitstats_run_begin(self->vcpu);
+				run_begin(self->vcpu);
+				shim_tsc++;
 				kvm_exitstats_enter(self->vcpu);
 			}
 		}
@@ -296,7 +311,7 @@ static void interrupt(struct model *m, struct kvm_vcpu *vcpu)
 
 	while (n--) {
 		vcpu->preempted = random_below(2);
-		kvm_exitstats_put(vcpu);
+		kvm_exitstats_put(vcpu, shim_tsc);
 		if (m->at >= KVM_EXITSTATS_OTHER)
 			model_away(m, vcpu->preempted ? KVM_EXITSTATS_PREEMPTED :
 							KVM_EXITSTATS_ASLEEP);
@@ -305,7 +320,7 @@ static void interrupt(struct model *m, struct kvm_vcpu *vcpu)
 		kvm_exitstats_load(vcpu);
 		if (m->at == KVM_EXITSTATS_PREEMPTED || m->at == KVM_EXITSTATS_ASLEEP)
 			model_back(m);
-		model_pass(m, random_below(100));
+		model_pass(m, 1 + random_below(100));
 	}
 }
 
@@ -315,26 +330,26 @@ static void block(struct model *m, struct kvm_vcpu *vcpu)
 	model_count(m);
 	model_away(m, KVM_EXITSTATS_HALTED);
 	/* Nothing in it is for another account. */
-	kvm_exitstats_put(vcpu);
+	kvm_exitstats_put(vcpu, shim_tsc);
 	time_away(m);
 	kvm_exitstats_load(vcpu);
 	kvm_exitstats_unblock(vcpu);
 	model_back(m);
-	model_pass(m, random_below(100));
+	model_pass(m, 1 + random_below(100));
 }
 
 static void to_userspace(struct model *m, struct kvm_vcpu *vcpu)
 {
-	kvm_exitstats_run_end(vcpu);
+	run_end(vcpu);
 	model_count(m);
 	model_away(m, KVM_EXITSTATS_USERSPACE);
-	/* KVM puts and loads the vCPU for other ioctls as well. */
-	kvm_exitstats_put(vcpu);
 	time_away(m);
+	/* KVM loads and puts the vCPU for other ioctls as well. */
 	kvm_exitstats_load(vcpu);
-	kvm_exitstats_run_begin(vcpu);
+	kvm_exitstats_put(vcpu, shim_tsc);
+	run_begin(vcpu);
 	model_back(m);
-	model_pass(m, random_below(100));
+	model_pass(m, 1 + random_below(100));
 }
 
 static void run_in_guest(struct model *m, struct kvm_vcpu *vcpu, const u64 code, u32 account)
@@ -342,10 +357,10 @@ static void run_in_guest(struct model *m, struct kvm_vcpu *vcpu, const u64 code,
 	kvm_exitstats_enter(vcpu);
 	model_count(m);
 	model_away(m, KVM_EXITSTATS_GUEST);
-	model_pass(m, random_below(1000));
+	model_pass(m, 1 + random_below(1000));
 	kvm_exitstats_exit(vcpu, code);
 	model_exit(m, account);
-	model_pass(m, random_below(1000));
+	model_pass(m, 1 + random_below(1000));
 }
 
 static void any_event(struct model *m, struct kvm_vcpu *vcpu, u64 code, u32 account)
@@ -362,7 +377,7 @@ static void any_event(struct model *m, struct kvm_vcpu *vcpu, u64 code, u32 acco
 		kvm_exitstats_no_entry(vcpu, code);
 		model_count(m);
 		model_exit(m, account);
-		model_pass(m, random_below(1000));
+		model_pass(m, 1 + random_below(1000));
 		break;
 	case 3:
 		interrupt(m, vcpu);
@@ -377,13 +392,14 @@ TEST_F(bound, whole_life)
 {
 	static const u32 codes[] = { 0, 0x30, 0x72, 12, 35, 0x92, 0x400, 0x404, 0x10072 };
 	struct kvm_vcpu_exitstats *stats = self->vcpu->arch.exitstats;
-	struct model m = { .at = KVM_EXITSTATS_USERSPACE };
+	struct model m = { .at = KVM_EXITSTATS_USERSPACE, .since = CYCLES };
 	u32 i, step, n, code;
 
 	m.accounts[KVM_EXITSTATS_USERSPACE].exits = 1;
 	for (step = 0; step < 2000; step++) {
-		kvm_exitstats_run_begin(self->vcpu);
+		run_begin(self->vcpu);
 		model_back(&m);
+		model_pass(&m, 1);
 		for (n = random_below(6); n; n--) {
 			code = codes[random_below(ARRAY_SIZE(codes))];
 			any_event(&m, self->vcpu, code,
@@ -391,7 +407,7 @@ TEST_F(bound, whole_life)
 					     !never_happens(code, variant->numbering)));
 		}
 		/* The clock stops. */
-		kvm_exitstats_run_end(self->vcpu);
+		run_end(self->vcpu);
 		model_count(&m);
 		model_away(&m, KVM_EXITSTATS_USERSPACE);
 
@@ -410,7 +426,7 @@ TEST_F(bound, whole_life)
 TEST_F(bound, snapshot)
 {
 	struct kvm_exitstats_account accounts[KVM_EXITSTATS_NR_INDEXES];
-	u64 created = shim_tsc, sum = 0;
+	u64 created = self->vcpu->arch.exitstats->created, sum = 0;
 	u32 i;
 
 	kvm_exitstats_enter(self->vcpu);
@@ -445,14 +461,14 @@ TEST_F(bound, not_enabled)
 	vcpu->kvm = kvm;
 	ASSERT_EQ(kvm_exitstats_create_vcpu(vcpu), 0);
 	ASSERT_EQ(vcpu->arch.exitstats, NULL);
-	kvm_exitstats_run_begin(vcpu);
+	run_begin(vcpu);
 	vm_exit(vcpu, variant->known);
 	kvm_exitstats_no_entry(vcpu, variant->known);
-	kvm_exitstats_put(vcpu);
+	kvm_exitstats_put(vcpu, shim_tsc);
 	kvm_exitstats_load(vcpu);
 	kvm_exitstats_block(vcpu);
 	kvm_exitstats_unblock(vcpu);
-	kvm_exitstats_run_end(vcpu);
+	run_end(vcpu);
 	ASSERT_EQ(kvm_exitstats_exit_tsc(vcpu), shim_tsc);
 
 	ASSERT_FALSE(kvm_exitstats_cpuid(vcpu, &eax, &ebx, &ecx, &edx));
@@ -611,8 +627,8 @@ TEST_F(bound, guest_tsc)
 	self->vcpu->arch.l1_tsc_scaling_ratio = SHIM_TSC_RATIO_1 * 3;
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 1500, 18, 0, 0);
 
-	self->kvm->arch.exitstats.base = calloc(kvm_exitstats_nr_accounts, sizeof(*own));
-	self->kvm->arch.exitstats.base[account] =
+	self->kvm->arch.exitstats.base = calloc(1, exitstats_cache->size);
+	self->kvm->arch.exitstats.base->accounts[account] =
 		(struct kvm_exitstats_account) { .cycles = 7, .exits = 1, .longest = 2000 };
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 2000, 18, 7, 0);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, variant->known, 6, 0, 0, 0);

@@ -51,6 +51,11 @@
 #define lower_32_bits(n) ((u32)(n))
 #define upper_32_bits(n) ((u32)((n) >> 32))
 
+/* Linux 6.1's tools have none. */
+#ifndef OPTIMIZER_HIDE_VAR
+#define OPTIMIZER_HIDE_VAR(var)	({ asm volatile("" : "+r" (var)); })
+#endif
+
 #define __read_mostly
 #define noinstr
 #define ____cacheline_aligned	__attribute__((aligned(64)))
@@ -94,7 +99,7 @@ off:
 	return false;
 }
 
-#define static_branch_unlikely(key)	unlikely(static_branch_on())
+#define static_branch_likely(key)	likely(static_branch_on())
 
 #else /* !SHIM_TIMED */
 
@@ -105,7 +110,7 @@ static inline u64 rdtsc(void)
 	return shim_tsc;
 }
 
-#define static_branch_unlikely(key)	(*(key) > 0)
+#define static_branch_likely(key)	(*(key) > 0)
 
 /* A look at what another CPU might see in the middle of an update */
 static void (*shim_barrier_hook)(void);
@@ -166,6 +171,26 @@ static inline void kmem_cache_free(struct kmem_cache *cache, void *p)
 #define kmem_cache_destroy(cache)	free(cache)
 #define kfree(p)			free(p)
 
+/* The lists have no writer but the one thread. */
+struct llist_node {
+	struct llist_node *next;
+};
+
+struct llist_head {
+	struct llist_node *first;
+};
+
+static inline void llist_add(struct llist_node *node, struct llist_head *head)
+{
+	node->next = head->first;
+	head->first = node;
+}
+
+#define llist_for_each_entry(pos, node, member)					\
+	for ((pos) = container_of((node), typeof(*(pos)), member);		\
+	     (uintptr_t)(pos) + offsetof(typeof(*(pos)), member) != 0;		\
+	     (pos) = container_of((pos)->member.next, typeof(*(pos)), member))
+
 #define CONFIG_KVM_EXITSTATS 1
 #include "../../../../../../../arch/x86/include/asm/kvm_exitstats.h"
 
@@ -193,7 +218,6 @@ struct kvm {
 	} arch;
 	int lock;
 	int created_vcpus;
-	int online_vcpus;
 	struct kvm_vcpu vcpu_array[SHIM_VCPUS];
 };
 
@@ -218,41 +242,6 @@ static inline int shim_get_cpl(struct kvm_vcpu *vcpu)
 static const struct {
 	int (*get_cpl)(struct kvm_vcpu *vcpu);
 } kvm_x86_ops __maybe_unused = { shim_get_cpl };
-
-/* The xarray of a VM's vCPUs is an array here. */
-struct shim_xas {
-	struct kvm_vcpu *vcpus;
-	unsigned long next;
-};
-
-#define XA_STATE(xas, array, first) struct shim_xas xas = { *(array), first }
-
-static inline bool shim_next_vcpu(struct shim_xas *xas, struct kvm_vcpu **vcpu,
-				  unsigned long last)
-{
-	if (xas->next > last)
-		return false;
-	*vcpu = &xas->vcpus[xas->next++];
-	return true;
-}
-
-#define xas_for_each(xas, vcpu, last)	for (; shim_next_vcpu(xas, &(vcpu), last);)
-
-static inline bool xas_retry(struct shim_xas *xas, const void *entry)
-{
-	return false;
-}
-
-#undef atomic_read
-#define atomic_read(v)		(*(v))
-
-static inline void rcu_read_lock(void)
-{
-}
-
-static inline void rcu_read_unlock(void)
-{
-}
 
 static inline void *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function)
 {
