@@ -268,7 +268,7 @@ static inline void guest_skip_ud2(struct ex_regs *regs)
  * Exits of one kind, up to @burst of them; fewer of those that take long, fewest of those
  * of which userspace is a part.
  */
-static inline void guest_exit_at_random(struct model_vcpu *vcpu, struct rnd *r, u32 burst)
+static inline void guest_exit_at_random(struct model_vcpu *vcpu, u32 id, struct rnd *r, u32 burst)
 {
 	u32 n = 1 + rnd_below(r, burst), some = 1 + n % 64, few = 1 + n % 4, op = rnd_below(r, 20);
 	u32 apic = guest_model.exact[EXIT_WRMSR] ? 2 : 0;
@@ -302,7 +302,9 @@ static inline void guest_exit_at_random(struct model_vcpu *vcpu, struct rnd *r, 
 	case 7:
 		/* The ICR and the EOI, without an APIC of the CPU's own */
 		will(vcpu, EXIT_WRMSR, apic * few);
-		cause(vcpu, EXIT_HLT, few, halt_with_irq());
+		will(vcpu, EXIT_HYPERCALL, by_vendor(0, few));
+		cause(vcpu, EXIT_HLT, few, halt_with_irq(id));
+		did(vcpu, EXIT_HYPERCALL, by_vendor(0, few));
 		did(vcpu, EXIT_WRMSR, apic * few);
 		break;
 	case 8:
@@ -374,7 +376,7 @@ static void guest_model_main(u32 id, u32 seed, u32 steps, u32 burst)
 		if (rnd_below(&r, 2))
 			guest_read_random_leaf(vcpu, &r);
 		else
-			guest_exit_at_random(vcpu, &r, burst);
+			guest_exit_at_random(vcpu, id, &r, burst);
 	}
 
 	will(vcpu, EXIT_IO, 1);

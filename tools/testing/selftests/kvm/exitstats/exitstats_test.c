@@ -7,8 +7,6 @@
  * test is an exit for port I/O: counts are exact for a reason, between two readings by the
  * guest.
  */
-#include <linux/kvm_para.h>
-
 #include "exitstats_util.h"
 
 #define TEST_PAGES	64		/* twice that is less than a page table maps */
@@ -77,7 +75,7 @@ KVM_ONE_VCPU_TEST(exitstats, msr, guest_msr)
 static void guest_hlt(void)
 {
 	x2apic_enable();
-	GUEST_ASSERT_EQ(exits_during(EXIT_HLT, 20, halt_with_irq()), 20);
+	GUEST_ASSERT_EQ(exits_during(EXIT_HLT, 20, halt_with_irq(0)), 20);
 	GUEST_DONE();
 }
 

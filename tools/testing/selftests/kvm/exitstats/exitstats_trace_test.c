@@ -3,8 +3,6 @@
  * KVM exitstats against tracing, which has its own idea of every exit: a hist
  * trigger on kvm:kvm_exit must come to the same counts, reason by reason.
  */
-#include <linux/kvm_para.h>
-
 #include "exitstats_hist.h"
 
 #define CPUID_EVENT	TRACING "events/kvm/kvm_cpuid/"
@@ -28,6 +26,7 @@ static void guest_mixture(void)
 		kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
 		wrmsr(APIC_BASE_MSR + (APIC_ICR >> 4),
 		      APIC_INT_ASSERT | APIC_DM_FIXED | TEST_VECTOR);
+		kick_on_svm(0);
 		asm volatile("sti; hlt; cli" : : : "memory");
 		exits_of(i);
 	}

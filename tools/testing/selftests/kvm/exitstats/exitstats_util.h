@@ -10,6 +10,7 @@
 
 #include <asm/svm.h>
 #include <linux/kvm_exitstats.h>
+#include <linux/kvm_para.h>
 
 #include "apic.h"
 #include "exitstats_defined.h"
@@ -189,10 +190,21 @@ static inline void guest_irq_handler(struct ex_regs *regs)
 	x2apic_write_reg(APIC_EOI, 0);
 }
 
+/*
+ * For a vCPU that is about to halt, by its APIC ID: HLT will end. QEMU's TCG may lose STI's
+ * shadow, take the interrupt before HLT, and sleep for ever.
+ */
+static inline void kick_on_svm(u32 id)
+{
+	if (!host_cpu_is_intel)
+		kvm_hypercall(KVM_HC_KICK_CPU, 0, id, 0, 0);
+}
+
 /* The interrupt is pending when STI's shadow ends, which is after HLT. */
-static inline void halt_with_irq(void)
+static inline void halt_with_irq(u32 id)
 {
 	x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT | TEST_VECTOR);
+	kick_on_svm(id);
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
