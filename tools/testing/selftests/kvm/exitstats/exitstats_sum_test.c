@@ -218,14 +218,14 @@ static void read_all(struct life *life)
 	read_statistics(life);
 }
 
-/* A signal to this thread, every @usec or once */
+/* A signal to this thread, every @usec, or no more */
 static void on_alarm(int signal)
 {
 }
 
-static void set_alarm(u64 usec, bool once)
+static void set_alarm(u64 usec)
 {
-	struct itimerval timer = { { 0, once ? 0 : usec }, { 0, usec } };
+	struct itimerval timer = { { 0, usec }, { 0, usec } };
 	struct sigaction action = { .sa_handler = on_alarm };
 
 	sigaction(SIGALRM, &action, NULL);
@@ -290,16 +290,16 @@ static void gets_signals(struct life *life)
 	struct ucall uc;
 	int nr = 0;
 
-	have_guest_spin(life, 50 * MSEC);
-	set_alarm(3 * MSEC, false);
+	have_guest_spin(life, 200 * MSEC);
+	set_alarm(3 * MSEC);
 	while (__vcpu_run(life->vcpu)) {
 		TEST_ASSERT(errno == EINTR, "KVM_RUN: %s", strerror(errno));
 		read_statistics(life);
 		nr++;
 	}
-	set_alarm(0, true);
+	set_alarm(0);
 	TEST_ASSERT_EQ(get_ucall(life->vcpu, &uc), UCALL_SYNC);
-	TEST_ASSERT(nr > 2, "%d signals", nr);
+	TEST_ASSERT(nr, "no signals");
 }
 
 static void exits_immediately(struct life *life)
@@ -425,21 +425,25 @@ static void waits_for_sipi(struct life *life)
 {
 	static const u32 states[] = { KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED };
 	u64 *halted = &life->reading.times[KVM_EXITSTATS_ACCOUNT_HALTED], before;
+	u64 enough = usec_to_tsc(life->vcpu, 10 * MSEC);
 	struct kvm_mp_state state;
-	int i;
+	int i, runs;
 
+	set_alarm(20 * MSEC);
 	for (i = 0; i < ARRAY_SIZE(states); i++) {
-		read_statistics(life);
-		before = *halted;
 		state.mp_state = states[i];
 		vcpu_mp_state_set(life->vcpu, &state);
-		set_alarm(20 * MSEC, true);
-		TEST_ASSERT(__vcpu_run(life->vcpu) && errno == EINTR, "KVM_RUN: %s",
-			    strerror(errno));
 		read_statistics(life);
-		TEST_ASSERT(*halted - before > usec_to_tsc(life->vcpu, 10 * MSEC),
-			    "halted for %lu cycles", *halted - before);
+		before = *halted;
+		/* The first signal may come any time. */
+		for (runs = 0; runs < 10 && *halted - before < enough; runs++) {
+			TEST_ASSERT(__vcpu_run(life->vcpu) && errno == EINTR, "KVM_RUN: %s",
+				    strerror(errno));
+			read_statistics(life);
+		}
+		TEST_ASSERT(*halted - before >= enough, "halted for %lu cycles", *halted - before);
 	}
+	set_alarm(0);
 	state.mp_state = KVM_MP_STATE_RUNNABLE;
 	vcpu_mp_state_set(life->vcpu, &state);
 }
