@@ -79,10 +79,15 @@ static u64 exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 offset)
 	return longest;
 }
 
-/* In guest TSC cycles */
+/*
+ * In guest TSC cycles. The ratio is 0 if the CPU cannot scale the TSC and the host has
+ * calibrated its TSC anew since KVM was loaded: then the guest's TSC runs like the host's.
+ */
 static u64 exitstats_to_guest(struct kvm_vcpu *vcpu, u64 cycles)
 {
-	return kvm_scale_tsc(cycles, vcpu->arch.l1_tsc_scaling_ratio);
+	u64 ratio = vcpu->arch.l1_tsc_scaling_ratio;
+
+	return ratio ? kvm_scale_tsc(cycles, ratio) : cycles;
 }
 
 /* The figures of @vcpu alone. The exits first, see __kvm_exitstats_enter(). */
