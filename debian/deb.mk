@@ -38,7 +38,7 @@ test-deb: apt-lists deb lab
 	echo "$$archives" > $(CHROOT)/etc/apt/sources.list
 	@mkdir -p $(CHROOT)/debs/1 $(CHROOT)/debs/2; cp $(OUT)/deb/*.deb $(CHROOT)/debs/1; \
 	cp $(BUILD)/deb-next/*.deb $(CHROOT)/debs/2; \
-	cp $(ROOT)/debian/test.sh $(ROOT)/debian/kver.sh $(CHROOT)/debs
+	cp $(addprefix $(ROOT)/, debian/test.sh debian/kver.sh scripts/tap.sh) $(CHROOT)/debs
 	@unshare --mount --pid --fork sh -c 'mount -t proc proc $(CHROOT)/proc && \
 		exec chroot $(CHROOT) /debs/test.sh $(KERNEL) $(FLAVOUR)' > $(BUILD)/deb.tap; \
 		cat $(BUILD)/deb.tap; $(B)/lab -s $(BUILD)/deb.tap || \

@@ -12,14 +12,17 @@ source=linux-source-$1
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 install="apt-get install -y --no-install-recommends"
 
-nr=0
+TAP_NAME=packages
+. "$here/tap.sh"
+
+# tap WHAT COMMAND ...
 tap()
 {
-	nr=$((nr + 1))
 	what=$1
 	shift
 	echo "== $what" >> "$here/log"
-	if "$@" >> "$here/log" 2>&1; then echo "ok $nr $what"; else echo "not ok $nr $what"; fi
+	"$@" >> "$here/log" 2>&1
+	ok $? "$what"
 }
 
 # Where modprobe would take the modules of kernel $1 from: below directory $2

@@ -12,8 +12,8 @@ dir=$2
 kills=$3
 here=$(cd "$(dirname "$0")" && pwd)
 tree=$dir/linux
-nr=0
-failed=0
+TAP_NAME=apply
+. "$here/../scripts/tap.sh"
 
 new_tree()
 {
@@ -51,15 +51,12 @@ applied()
 	[ ! -s "$dir/differ" ] && (cd "$tree" && xargs ls < "$b/new.applied") > /dev/null 2>&1
 }
 
-# ok WHAT: the last command's status decides
-ok()
+# did WHAT: the last command's status decides
+did()
 {
 	status=$?
-	nr=$((nr + 1))
-	[ "$status" = 0 ] && echo "ok $nr - apply: $1" && return
-	echo "not ok $nr - apply: $1"
-	cat "$dir/says" >&2
-	failed=1
+	ok $status "$1"
+	[ $status = 0 ] || cat "$dir/says" >&2
 }
 
 # refuses HOW TEXT WHAT: apply or unapply fails with a line like TEXT and changes nothing
@@ -67,7 +64,7 @@ refuses()
 {
 	print before
 	! series "$1" && grep -q "$2" "$dir/says" && same before
-	ok "$3"
+	did "$3"
 }
 
 # Files are about to change, or have begun to.
@@ -108,7 +105,7 @@ killed()
 	done
 	echo "# $1 killed $kills times, $interrupted of them half-way, then $2: $good are $3"
 	[ "$good" = "$kills" ] && [ "$interrupted" != 0 ]
-	ok "$1, kill -9 at $kills points, then $2"
+	did "$1, kill -9 at $kills points, then $2"
 }
 
 # Milliseconds
@@ -123,13 +120,13 @@ new_tree
 print pristine
 start=$(now)
 series apply && applied
-ok "the tree is that of make tree"
+did "the tree is that of make tree"
 time=$(($(now) - start))
 refuses apply 'has the series already' "a second time is refused"
 touch "$tree/arch/x86/kvm/exitstats.o" "$tree/arch/x86/kvm/.exitstats.o.cmd" \
 	"$tree/tools/testing/selftests/kvm/exitstats/exitstats_test"
 series unapply && same pristine
-ok "unapply after a build restores each bit, name and mode"
+did "unapply after a build restores each bit, name and mode"
 refuses unapply 'no series' "unapply without apply is refused"
 
 series apply
@@ -144,9 +141,9 @@ echo mine > notes
 print changed
 git status --short > "$dir/status"
 series apply && tail -n 1 arch/x86/kvm/x86.c | grep -q mine && [ -e arch/x86/kvm/exitstats.c ]
-ok "a git tree with changes: applied, and they are still there"
+did "a git tree with changes: applied, and they are still there"
 series unapply && same changed && git status --short | cmp - "$dir/status"
-ok "a git tree with changes: as it was, to git also"
+did "a git tree with changes: as it was, to git also"
 cd "$dir" || exit
 
 new_tree
@@ -163,7 +160,7 @@ new_tree
 series apply
 rm -r "$tree/.exitstats/done" "$tree/tools/testing/selftests/kvm/exitstats/shim/uapi/linux"
 series unapply && same pristine
-ok "interrupted between two new directories, one in the other, then unapply"
+did "interrupted between two new directories, one in the other, then unapply"
 
 killed apply apply applied
 killed apply unapply pristine

@@ -14,20 +14,8 @@ b=$1
 off=$b/variants/off
 unpatched=$b/variants/unpatched
 hotpath=$b/hotpath/hotpath.o
-nr=0
-failed=0
-
-# ok STATUS WHAT
-ok()
-{
-	nr=$((nr + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $nr - structure: $2"
-	else
-		echo "not ok $nr - structure: $2"
-		failed=1
-	fi
-}
+TAP_NAME=structure
+. "$(dirname "$0")/../../../../../../scripts/tap.sh"
 
 # Instructions and relocations. The names that objdump puts beside the addresses are
 # left out: where gcc has merged two functions, it takes either one's. Line numbers

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# TAP for tests in shell, which source this. TAP_NAME is put before each test's name.
+#
+#	ok STATUS WHAT		a test that passed if STATUS is 0
+#	exit $failed		at the end
+nr=0
+failed=0
+
+ok()
+{
+	nr=$((nr + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $nr - $TAP_NAME: $2"
+	else
+		echo "not ok $nr - $TAP_NAME: $2"
+		failed=1
+	fi
+}
