@@ -208,12 +208,12 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 			/* The exits first, see __kvm_exitstats_enter(). */
 			accounts[i].exits = READ_ONCE(stats->accounts[i].exits);
 			accounts[i].longest = READ_ONCE(stats->accounts[i].longest);
-			smp_rmb();
+			smp_rmb();	/* pairs with its barrier() */
 			accounts[i].cycles = READ_ONCE(stats->accounts[i].cycles);
 			if (i != KVM_EXITSTATS_ALL)
 				sum += accounts[i].cycles;
 		}
-		smp_rmb();
+		smp_rmb();	/* pairs with the barrier() before since changes */
 	} while ((sum != since - READ_ONCE(stats->created) || since != READ_ONCE(stats->since)) &&
 		 --retries);
 

@@ -214,7 +214,7 @@ bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, 
 		break;
 	}
 
-	vcpu_debug(vcpu, "exitstats: leaf %x selector %x: %llu exits, %llu cycles\n", leaf, selector,
-		   sum.exits, sum.cycles);
+	vcpu_debug(vcpu, "exitstats: leaf %x selector %x: %llu exits, %llu cycles\n",
+		   leaf, selector, sum.exits, sum.cycles);
 	return true;
 }

@@ -75,9 +75,10 @@
  * For the VMM: KVM_CHECK_EXTENSION returns the flags that the host supports, 0 if it
  * cannot count. KVM_ENABLE_CAP on a VM, before its first vCPU, decides for that VM:
  * args[0] has the flags, or is 0 (do not count); args[1] to args[3] are 0.
- * EINVAL: other arguments, an unsupported flag, a flag without KVM_EXITSTATS_COUNT, or a host or VM type that
- * cannot count. EBUSY: the VM has a vCPU already. The number is far from those that the
- * kernel hands out, so that it is the same for every kernel the series is applied to.
+ * EINVAL: other arguments, an unsupported flag, a flag without KVM_EXITSTATS_COUNT, or a
+ * host or VM type that cannot count. EBUSY: the VM has a vCPU already. The number is far
+ * from those that the kernel hands out, so that it is the same for every kernel the series
+ * is applied to.
  */
 #define KVM_CAP_X86_EXITSTATS		0x4ffffffc
 
