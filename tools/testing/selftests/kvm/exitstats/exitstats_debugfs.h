@@ -51,7 +51,7 @@ static inline int open_table(struct kvm_vm *vm, int vcpu_id)
 static inline void slot_name(u32 slot, char *name, size_t size)
 {
 	struct name {
-		u32 reason;
+		u64 reason;	/* of SVM's errors it has all bits */
 		const char *name;
 	};
 	static const struct name vmx[] = { VMX_EXIT_REASONS }, svm[] = { SVM_EXIT_REASONS };

@@ -605,7 +605,7 @@ static void test_widths(void)
 	for (i = 0; i < ARRAY_SIZE(columns); i++) {
 		run_on_terminal(columns[i], (char *[]){ tool, "-p", vm.pid_text, NULL });
 		EXPECT(!ran.status);
-		EXPECT(strstr(ran.out, " total "));
+		EXPECT(strstr(ran.out, "total  "));
 		EXPECT(strstr(ran.out, "["));
 		/* A title is what it is. */
 		EXPECT(longest_line(strstr(ran.out, "\r\n")) <= columns[i]);
@@ -613,7 +613,8 @@ static void test_widths(void)
 		EXPECT(longest_line(strstr(ran.out, "\r\n")) <= columns[i]);
 		run_on_terminal(columns[i], (char *[]){ tool, "--host", NULL });
 		EXPECT(!ran.status);
-		EXPECT(columns[i] < 80 || longest_line(ran.out) <= columns[i]);
+		EXPECT(longest_line(ran.out) <= columns[i]);
+		EXPECT(strstr(ran.out, "a-name"));
 		EXPECT(columns[i] < 200 || strstr(ran.out, "asleep"));
 		EXPECT(!strstr(ran.out, "\033"));
 	}
@@ -674,6 +675,11 @@ static void test_hidden(void)
 	expect_error(3, "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug");
 	TOOL("-p", "1");
 	expect_error(3, "debugfs is not mounted");
+	write_text("/tmp/cmdline", "quiet debugfs=off\n", 18);
+	EXPECT(!mount("/tmp/cmdline", "/proc/cmdline", NULL, MS_BIND, NULL));
+	TOOL("--host");
+	expect_error(3, "this kernel was told to have no debugfs: boot without debugfs=");
+	umount("/proc/cmdline");
 	umount("/sys/kernel/debug");
 
 	hide("/sys/module/kvm/parameters");

@@ -17,6 +17,7 @@
 #include <linux/elf.h>
 
 #include "src/check.h"
+#include "src/diff.h"
 #include "src/formats.h"
 #include "src/report.h"
 #include "src/snapshot.h"
@@ -751,6 +752,8 @@ static void test_snapshot(void)
 	TOOL("diff", "/tmp/a", "/tmp/a", "--csv", "-s", "exits");
 	EXPECT(!strncmp(ran.out, "reason,name,a_exits,a_cycles,b_exits,b_cycles,exits_ratio,", 58));
 	EXPECT(count(ran.out, ",1.0000,1.0000\n") == count(ran.out, "\n") - 1);
+	TOOL("diff", "-s", "change", "/tmp/a", "/tmp/b");
+	EXPECT(!ran.status);
 	TOOL("--json", "diff", "/tmp/a", "/tmp/c");
 	EXPECT(one_line(ran.out));
 	EXPECT(count(ran.out, "{") == count(ran.out, "}"));
@@ -887,6 +890,259 @@ static void test_closed_pipe(void)
 	}
 }
 
+/* As before the second edition: no numbering, no accounts. */
+static void test_old_snapshot(void)
+{
+	static const char old[] =
+		"exitstats snapshot 1\nstart\nreason 10 5 500\nreason 48 7 900\nother 1 2\n";
+	char text[256];
+	struct stats s;
+	int len;
+
+	len = snprintf(text, sizeof(text), "%scheck %016llx\n", old,
+		       snapshot_hash(old, strlen(old)));
+	EXPECT(parse_snapshot(&s, text, len));
+	EXPECT(s.numbering == VMX && !s.accounts && !s.span);
+	EXPECT(s.row[48].exits == 7 && s.row[48].cycles == 900 && s.row[OTHER].exits == 1);
+	write_text("/tmp/old", text, len);
+	TOOL("diff", "/tmp/old", "/tmp/old");
+	EXPECT(!ran.status);
+	EXPECT(strstr(ran.out, "    48  EPT_VIOLATION "));
+	TOOL("diff", "--time", "/tmp/old", "/tmp/old");
+	expect_error(2, "/tmp/old does not tell where the time went");
+}
+
+/* What grew most comes first; what shrank, however large, after it. */
+static void test_diff_change(void)
+{
+	static char text[8192];
+	char a_name[] = "a", b_name[] = "b", *names[] = { a_name, b_name };
+	static struct stats a, b;
+	struct options saved = opt;
+	FILE *f;
+
+	a.numbering = numbering;
+	a.row[1] = (struct exitstats){ 10, 9000 };
+	a.row[2] = (struct exitstats){ 10, 100 };
+	a.row[3] = (struct exitstats){ 10, 100 };
+	b = a;
+	b.row[1].cycles = 8000;
+	b.row[2].cycles = 150;
+	b.row[3].cycles = 400;
+	opt.sort = BY_CHANGE;
+	f = fmemopen(text, sizeof(text), "w");
+	print_diff(f, &a, &b, names);
+	fclose(f);
+	opt = saved;
+	EXPECT(strstr(text, "  4.00\n") && strstr(text, "  1.50\n") && strstr(text, "  0.89\n"));
+	EXPECT(strstr(text, "  4.00\n") < strstr(text, "  1.50\n"));
+	EXPECT(strstr(text, "  1.50\n") < strstr(text, "  0.89\n"));
+}
+
+static void test_diff_time(void)
+{
+	TOOL("-o", "/tmp/a");
+	TOOL("-o", "/tmp/b", "--", "/tmp/1000-cpuids");
+	TOOL("diff", "--time", "/tmp/a", "/tmp/b");
+	EXPECT(!ran.status);
+	EXPECT(strstr(ran.out, "\naccount "));
+	EXPECT(strstr(ran.out, "\nguest "));
+	EXPECT(count(ran.out, "%") == 2 * ACCOUNTS);
+	TOOL("diff", "-t", "--csv", "/tmp/a", "/tmp/a");
+	EXPECT(!strncmp(ran.out, "account,a_entered,a_cycles,", 27));
+	EXPECT(strstr(ran.out, "\nguest,") && strstr(ran.out, ",1.0000,1.0000\n"));
+	TOOL("diff", "--json", "/tmp/a", "/tmp/b");
+	EXPECT(strstr(ran.out, ",\"accounts\":{\"guest\":{\"a\":{\"entered\":"));
+}
+
+/* A snapshot of a host of the other vendor */
+static void test_other_vendor(void)
+{
+	static char text[SNAPSHOT_MAX];
+	struct stats s = {
+		.numbering = numbering == SVM ? VMX : SVM, .accounts = true, .span = true,
+	};
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	s.defined[12] = true;
+	s.row[12] = (struct exitstats){ 3, 4 };
+	write_snapshot(f, &s);
+	fclose(f);
+	write_text("/tmp/foreign", text, strlen(text));
+	TOOL("-o", "/tmp/a");
+	TOOL("diff", "/tmp/a", "/tmp/foreign");
+	expect_error(2, ": only --time compares them");
+	TOOL("diff", "--time", "/tmp/a", "/tmp/foreign");
+	EXPECT(!ran.status);
+	TOOL("check", "/tmp/foreign", "--", "/tmp/0-cpuids");
+	expect_error(2, "/tmp/foreign has exit reasons of ");
+}
+
+/* ---- budgets ---- */
+
+static void expect_check(const struct stats *s, const struct stats *base, int exceeded,
+			 const char *lines)
+{
+	char text[4096] = "";
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	EXPECT(check_budgets(f, s, base) == exceeded);
+	fclose(f);
+	if (!strcmp(text, lines))
+		return;
+	printf("# expected:\n");
+	show("lines", (char *)lines);
+	show("got", text);
+	EXPECT(!"those lines");
+}
+
+static void test_budgets(void)
+{
+	static char other[] = "Other", all[] = "ALL", halt[] = "12", write[] = "msr_write";
+	static struct stats s, base;
+	struct options saved = opt;
+
+	s.numbering = VMX;
+	base.numbering = VMX;
+	base.row[32].exits = 1020;
+	s.row[32].exits = 1020;
+	expect_check(&s, &base, 0, "");
+	s.row[32].exits = 1021;
+	expect_check(&s, &base, 1, "MSR_WRITE: 1,021 exits, budget 1,020\n");
+	opt.tolerance = 10;
+	expect_check(&s, &base, 0, "");
+	s.row[32].exits = 1122;
+	expect_check(&s, &base, 0, "");
+	s.row[32].exits = 2140;
+	expect_check(&s, &base, 1, "MSR_WRITE: 2,140 exits, budget 1,020 + 10 %\n");
+
+	/* What the base does not have has no budget. */
+	s.row[12].exits = 1;
+	s.row[OTHER].exits = 5;
+	expect_check(&s, &base, 3, "HLT: 1 exit, budget 0 + 10 %\n"
+				   "MSR_WRITE: 2,140 exits, budget 1,020 + 10 %\n"
+				   "other: 5 exits, budget 0 + 10 %\n");
+
+	/* A budget of its own wins over the base, and the last one over others. */
+	opt.max[opt.nr_max++] = (struct max){ halt, 0 };
+	opt.max[opt.nr_max++] = (struct max){ halt, 1 };
+	opt.max[opt.nr_max++] = (struct max){ other, 4 };
+	opt.max[opt.nr_max++] = (struct max){ write, 2140 };
+	expect_check(&s, &base, 1, "other: 5 exits, budget 4\n");
+	opt.max[opt.nr_max++] = (struct max){ all, 2145 };
+	expect_check(&s, &base, 2, "other: 5 exits, budget 4\nall: 2,146 exits, budget 2,145\n");
+
+	/* Without a base, there are no other budgets. */
+	opt.nr_max = 0;
+	opt.max[opt.nr_max++] = (struct max){ all, 0 };
+	expect_check(&s, NULL, 1, "all: 2,146 exits, budget 0\n");
+	opt.nr_max = 0;
+	expect_check(&s, NULL, 0, "");
+	opt = saved;
+}
+
+static void test_check(void)
+{
+	char *name = numbering == SVM ? "cpuid" : "CPUID", line[64], max[32];
+
+	snprintf(max, sizeof(max), "--max=%s:1000", name);
+	TOOL("check", max, "--", "/tmp/1000-cpuids");
+	EXPECT(!ran.status);
+	EXPECT(!*ran.err && !*ran.out);
+	snprintf(max, sizeof(max), "--max=%s:999", name);
+	snprintf(line, sizeof(line), "%s: 1,000 exits, budget 999\n", name);
+	TOOL("check", max, "--", "/tmp/1000-cpuids");
+	EXPECT(ran.status == 1);
+	EXPECT(!strcmp(ran.err, line));
+	TOOL("check", "--max=all:0", "--", "/tmp/1000-cpuids");
+	EXPECT(ran.status == 1);
+	EXPECT(!strncmp(ran.err, "all: 1,", 7) && one_line(ran.err));
+	EXPECT(strstr(ran.err, " exits, budget 0\n"));
+
+	TOOL("-o", "/tmp/base", "--", "/tmp/0-cpuids");
+	TOOL("check", "/tmp/base", "--tolerance", "50", "--", "/tmp/1000-cpuids");
+	EXPECT(ran.status == 1);
+	snprintf(line, sizeof(line), "%s: 1,000 exits, budget 0 + 50 %%\n", name);
+	EXPECT(strstr(ran.err, line));
+
+	/* CMD keeps its output; how it failed is told from how the check did. */
+	TOOL("check", "--max=all:99999999", "--", self, "say", "hello", "0");
+	EXPECT(!ran.status);
+	EXPECT(!strcmp(ran.out, "hello\n"));
+	TOOL("check", "--max=all:0", "--", self, "say", "hello", "7");
+	EXPECT(ran.status == 125);
+	EXPECT(strstr(ran.err, " failed with exit status 7: not checked\n"));
+	TOOL("check", "--max=all:0", "--", self, "die", "9");
+	EXPECT(ran.status == 125);
+	EXPECT(strstr(ran.err, " failed with exit status 137: not checked\n"));
+	TOOL("check", "--max=all:0", "--", "/nonexistent");
+	expect_error(127, "/nonexistent: No such file");
+}
+
+/* Since the VM started: what a boot may cost */
+static void test_check_start(void)
+{
+	TOOL("check", "--max=all:99999999");
+	EXPECT(!ran.status);
+	EXPECT(!*ran.out && !*ran.err);
+	TOOL("-o", "/tmp/start");
+	TOOL("check", "/tmp/start");
+	EXPECT(ran.status == 1);
+	EXPECT(strstr(ran.err, numbering == SVM ? "cpuid: " : "CPUID: "));
+	TOOL("check", "/tmp/start", "--", "/tmp/0-cpuids");
+	expect_error(2, "/tmp/start is of all since the VM started, this is of a command");
+	TOOL("check", "--max=all:0", "-o", "/tmp/checked", "--", "/tmp/0-cpuids");
+	EXPECT(ran.status == 1 || !ran.status);
+	TOOL("diff", "/tmp/checked", "/tmp/checked");
+	EXPECT(!ran.status);
+}
+
+/* ---- terminals ---- */
+
+static void test_widths(void)
+{
+	static const int columns[] = { 40, 80, 200 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(columns); i++) {
+		run_on_terminal(columns[i], (char *[]){ tool, NULL });
+		EXPECT(!ran.status);
+		EXPECT(strstr(ran.out, "total  "));
+		EXPECT(longest_line(ran.out) <= columns[i]);
+		EXPECT(columns[i] < 80 || strstr(ran.out, "average"));
+		EXPECT(columns[i] < 200 || strstr(ran.out, "█"));
+		EXPECT(!strstr(ran.out, "\033"));
+		/* The bar of time, a letter for each part */
+		EXPECT(strstr(ran.out, "\n[g"));
+		run_on_terminal(columns[i], (char *[]){ tool, "-i", "0.1", "-n", "2", NULL });
+		EXPECT(!ran.status);
+		EXPECT(longest_line(strstr(ran.out, "\r\n")) <= columns[i] || columns[i] == 40);
+		TOOL("-o", "/tmp/a");
+		run_on_terminal(columns[i], (char *[]){ tool, "diff", "/tmp/a", "/tmp/a", NULL });
+		EXPECT(longest_line(ran.out) <= columns[i]);
+		run_on_terminal(columns[i], (char *[]){ tool, "diff", "-t", "/tmp/a", "/tmp/a",
+							NULL });
+		EXPECT(longest_line(ran.out) <= columns[i]);
+	}
+}
+
+/* In the C locale, nothing but ASCII; colours are nowhere, whatever NO_COLOR says. */
+static void test_c_locale(void)
+{
+	const char *p;
+
+	setenv("LC_ALL", "C", 1);
+	run_on_terminal(200, (char *[]){ tool, NULL });
+	unsetenv("LC_ALL");
+	EXPECT(strstr(ran.out, "#"));
+	for (p = ran.out; *p; p++)
+		EXPECT(!(*p & 0x80));
+	setenv("NO_COLOR", "1", 1);
+	run_on_terminal(200, (char *[]){ tool, NULL });
+	unsetenv("NO_COLOR");
+	EXPECT(!strstr(ran.out, "\033"));
+}
+
 /* ---- the command line ---- */
 
 static void test_usage(void)
@@ -913,6 +1169,7 @@ static void test_usage(void)
 		{ "--host", "-p", "1" }, { "--host", "-a" }, { "--host", "--", "/tmp/0-cpuids" },
 		{ "--host", "-o", "x" }, { "-p" }, { "-p", "1", "--vcpu" },
 		{ "-p", "1", "diff", "a", "b" }, { "-t", "--raw", "1" },
+		{ "-s", "change" },
 	};
 	char *argv[8];
 	unsigned int i;
@@ -1120,6 +1377,15 @@ static const struct test tests[] = {
 	{ "-o with a format, through a link", test_output_format },
 	{ "full standard output", test_full_stdout },
 	{ "closed pipe", test_closed_pipe },
+	{ "snapshots of the first edition", test_old_snapshot },
+	{ "diff -s change", test_diff_change },
+	{ "diff --time", test_diff_time },
+	{ "snapshots of the other vendor", test_other_vendor },
+	{ "budgets", test_budgets },
+	{ "check -- CMD", test_check },
+	{ "check since the VM started", test_check_start },
+	{ "terminals of 40, 80 and 200 columns", test_widths },
+	{ "C locale, NO_COLOR", test_c_locale },
 	{ "bad usage", test_usage },
 	{ "--help and --version", test_help },
 	{ "--pin", test_pin },

@@ -19,6 +19,7 @@
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/kvm.h>
+#include <linux/moduleparam.h>
 #include <linux/types.h>
 
 /* KVM's own headers, which the source includes from its directory, and one of the tools' */
@@ -50,11 +51,6 @@
 #undef upper_32_bits
 #define lower_32_bits(n) ((u32)(n))
 #define upper_32_bits(n) ((u32)((n) >> 32))
-
-/* Linux 6.1's tools have none. */
-#ifndef OPTIMIZER_HIDE_VAR
-#define OPTIMIZER_HIDE_VAR(var)	({ asm volatile("" : "+r" (var)); })
-#endif
 
 #define __read_mostly
 #define noinstr
@@ -137,6 +133,7 @@ static inline void shim_barrier(void)
 #define SHIM_CANARY		0x5a
 #define SHIM_CANARY_SIZE	4096
 
+#undef struct_size
 #define struct_size(p, member, nr)	(sizeof(*(p)) + (nr) * sizeof((p)->member[0]))
 
 struct kmem_cache {
@@ -171,7 +168,7 @@ static inline void kmem_cache_free(struct kmem_cache *cache, void *p)
 #define kmem_cache_destroy(cache)	free(cache)
 #define kfree(p)			free(p)
 
-/* The lists have no writer but the one thread. */
+/* One thread: a list as it is */
 struct llist_node {
 	struct llist_node *next;
 };
@@ -186,10 +183,16 @@ static inline void llist_add(struct llist_node *node, struct llist_head *head)
 	head->first = node;
 }
 
+/* As integers: gcc takes it that no member of a structure is at address 0. */
 #define llist_for_each_entry(pos, node, member)					\
-	for ((pos) = container_of((node), typeof(*(pos)), member);		\
-	     (uintptr_t)(pos) + offsetof(typeof(*(pos)), member) != 0;		\
-	     (pos) = container_of((pos)->member.next, typeof(*(pos)), member))
+	for (pos = (void *)((size_t)(node) - offsetof(typeof(*pos), member));	\
+	     (size_t)pos + offsetof(typeof(*pos), member);			\
+	     pos = (void *)((size_t)pos->member.next - offsetof(typeof(*pos), member)))
+
+/* Linux 6.1's tools have none. */
+#ifndef OPTIMIZER_HIDE_VAR
+#define OPTIMIZER_HIDE_VAR(var)	({ asm volatile("" : "+r" (var)); })
+#endif
 
 #define CONFIG_KVM_EXITSTATS 1
 #include "../../../../../../../arch/x86/include/asm/kvm_exitstats.h"

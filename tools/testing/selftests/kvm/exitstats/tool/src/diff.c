@@ -181,11 +181,14 @@ void print_diff(FILE *out, const struct stats *a, const struct stats *b, char **
 	struct order o;
 	int i;
 
-	/* Rows are of either, and in the order of both together. */
+	/* Rows are of either, and in the order of both together, or of what grew. */
 	both = *a;
 	for (i = 0; i < ROWS; i++) {
 		both.row[i].exits += b->row[i].exits;
-		both.row[i].cycles += b->row[i].cycles;
+		if (opt.sort == BY_CHANGE)
+			both.row[i].cycles = minus(b->row[i].cycles, a->row[i].cycles);
+		else
+			both.row[i].cycles += b->row[i].cycles;
 		if (i < REASONS)
 			both.defined[i] |= b->defined[i];
 	}

@@ -25,6 +25,25 @@
 static struct vm chosen;		/* by choose_vm() */
 static char chosen_path[128];		/* of its table */
 
+/* ---- files ---- */
+
+/* Return: the length, -1 if the file cannot be read. Its text ends with a 0 byte. */
+static ssize_t read_file(const char *path, char *text, size_t max)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	*text = 0;
+	if (fd < 0)
+		return -1;
+	while (len < max - 1 && (n = read(fd, text + len, max - 1 - len)) > 0)
+		len += n;
+	close(fd);
+	text[len] = 0;
+	return len;
+}
+
 /* ---- a table ---- */
 
 static int account_of(const char *name)
@@ -125,22 +144,6 @@ bool parse_table(struct stats *s, const char *text)
 	return accounts == ((1u << ACCOUNTS) - 1 - (1u << EXITS));
 }
 
-/* Return: the length, -1 if the file cannot be read. Its text ends with a 0 byte. */
-static ssize_t read_file(const char *path, char *text, size_t max)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t len = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -1;
-	while (len < max - 1 && (n = read(fd, text + len, max - 1 - len)) > 0)
-		len += n;
-	close(fd);
-	text[len] = 0;
-	return len;
-}
-
 /* Return: false if the VM has ended, or does not count. */
 static bool read_table(struct stats *s, const char *path)
 {
@@ -148,8 +151,13 @@ static bool read_table(struct stats *s, const char *path)
 	unsigned long long ns = now_ns(), tsc = read_tsc();
 
 	/* A VM that ends while it is read leaves nothing, or part of a table. */
-	if (read_file(path, text, sizeof(text)) <= 0)
+	errno = 0;
+	if (read_file(path, text, sizeof(text)) <= 0) {
+		if (errno == EPERM)
+			fail(STATUS_NO_FIGURES,
+			     "the kernel is locked down, and keeps debugfs to itself: see kernel_lockdown(7)");
 		return false;
+	}
 	if (!parse_table(s, text)) {
 		if (access(path, F_OK))
 			return false;
@@ -299,17 +307,19 @@ void read_vms(struct vms *vms)
 	}
 	if (dir)
 		closedir(dir);
-	qsort(vms->vm, vms->n, sizeof(*vms->vm), compare_vms);
+	if (vms->n)
+		qsort(vms->vm, vms->n, sizeof(*vms->vm), compare_vms);
 }
 
 /* ---- what is missing ---- */
 
-static bool is_locked_down(void)
+/* On the kernel's command line, debugfs= can keep it away altogether. */
+static bool is_debugfs_off(void)
 {
-	char text[128];
+	char text[4096];
 
-	return read_file("/sys/kernel/security/lockdown", text, sizeof(text)) > 0 &&
-	       !strstr(text, "[none]");
+	return read_file("/proc/cmdline", text, sizeof(text)) > 0 &&
+	       (strstr(text, "debugfs=off") || strstr(text, "debugfs=no-mount"));
 }
 
 void require_tables(void)
@@ -324,13 +334,14 @@ void require_tables(void)
 		     "this kernel's KVM has no exitstats: boot one with CONFIG_KVM_EXITSTATS");
 	if (geteuid())
 		fail(STATUS_NO_FIGURES, "only root can read the VMs' figures: use sudo");
-	if (statfs(DEBUGFS, &fs) || (unsigned int)fs.f_type != DEBUGFS_MAGIC)
+	if (statfs(DEBUGFS, &fs) || (unsigned int)fs.f_type != DEBUGFS_MAGIC) {
+		if (is_debugfs_off())
+			fail(STATUS_NO_FIGURES,
+			     "this kernel was told to have no debugfs: boot without debugfs=");
 		fail(STATUS_NO_FIGURES,
 		     "debugfs is not mounted: mount -t debugfs none " DEBUGFS);
+	}
 	dir = opendir(TABLES);
-	if (!dir && errno == EPERM && is_locked_down())
-		fail(STATUS_NO_FIGURES,
-		     "the kernel is locked down, and keeps " TABLES " to itself: boot with lockdown=none");
 	if (!dir)
 		fail(STATUS_NO_FIGURES, TABLES ": %s", strerror(errno));
 	closedir(dir);

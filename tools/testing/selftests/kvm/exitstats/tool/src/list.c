@@ -103,6 +103,7 @@ static int compare_list(const void *pa, const void *pb)
 
 	switch (opt.sort) {
 	case BY_CYCLES:
+	case BY_CHANGE:
 		key_a = of_a.cycles;
 		key_b = of_b.cycles;
 		break;

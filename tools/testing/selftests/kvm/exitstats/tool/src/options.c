@@ -27,7 +27,8 @@ static const char help[] =
 "       exitstats --host [OPTION...]           on the host: one row for each VM\n"
 "       exitstats -p PID [OPTION...] ...       on the host: all of the above for one VM\n"
 "\n"
-"  -s, --sort=KEY          order of the rows: cycles (default), exits, reason, avg\n"
+"  -s, --sort=KEY          order of the rows: cycles (default), exits, reason, avg;\n"
+"                          diff: change, what grew most\n"
 "  -a, --all               also the reasons that did not occur\n"
 "  -t, --time              where the time went, not what exited\n"
 "  -i, --interval=SECONDS  print a block for each interval\n"
@@ -107,7 +108,7 @@ static enum sort parse_sort(const char *text)
 {
 	static const char *const key[] = {
 		[BY_CYCLES] = "cycles", [BY_EXITS] = "exits",
-		[BY_REASON] = "reason", [BY_AVERAGE] = "avg",
+		[BY_REASON] = "reason", [BY_AVERAGE] = "avg", [BY_CHANGE] = "change",
 	};
 	unsigned int i;
 
@@ -115,7 +116,7 @@ static enum sort parse_sort(const char *text)
 		if (!strcmp(text, key[i]))
 			return i;
 	}
-	fail(STATUS_USAGE, "bad sort key: %s (cycles, exits, reason or avg)", text);
+	fail(STATUS_USAGE, "bad sort key: %s (cycles, exits, reason, avg or change)", text);
 }
 
 static void set_format(enum format format)
@@ -266,6 +267,8 @@ static void check_modes(bool intervals)
 {
 	bool diff = is_mode("diff"), check = is_mode("check");
 
+	if (opt.sort == BY_CHANGE && !diff)
+		fail(STATUS_USAGE, "-s change is for diff");
 	if (diff && args.words != 3)
 		fail(STATUS_USAGE, "diff needs two files");
 	if (check && args.words > 2)

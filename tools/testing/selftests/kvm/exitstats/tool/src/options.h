@@ -10,7 +10,7 @@
 #define VERSION		"2.0"
 
 enum format { TABLE, CSV, JSON, OPENMETRICS };
-enum sort { BY_CYCLES, BY_EXITS, BY_REASON, BY_AVERAGE };
+enum sort { BY_CYCLES, BY_EXITS, BY_REASON, BY_AVERAGE, BY_CHANGE };
 
 /**
  * struct max - a budget of check

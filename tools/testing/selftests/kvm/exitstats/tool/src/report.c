@@ -26,6 +26,7 @@ static int compare_rows(const void *pa, const void *pb)
 
 	switch (opt.sort) {
 	case BY_CYCLES:
+	case BY_CHANGE:
 		key_a = sorted->row[a].cycles;
 		key_b = sorted->row[b].cycles;
 		break;

@@ -10,6 +10,7 @@
 #include "terminal.h"
 
 #define BAR_MIN		5
+#define TEXT_MIN	8
 
 void add_columns(struct table *t, const struct column *column, int n)
 {
@@ -111,6 +112,20 @@ static int line_width(const struct table *t, const int *width)
 	return sum - last;
 }
 
+/* What is still too wide is so for a text: cut that. */
+static void cut_text(const struct table *t, int *width)
+{
+	int excess = line_width(t, width) - term_width, i, widest = -1;
+
+	for (i = 0; i < t->columns; i++) {
+		if (width[i] && t->column[i].left && (widest < 0 || width[i] > width[widest]))
+			widest = i;
+	}
+	if (widest >= 0 && excess > 0)
+		width[widest] = width[widest] - excess > TEXT_MIN ? width[widest] - excess :
+			       width[widest] < TEXT_MIN ? width[widest] : TEXT_MIN;
+}
+
 /* Leave out columns of the highest rank, from the right, until the rest fits. */
 static void fit(const struct table *t, int *width)
 {
@@ -123,8 +138,10 @@ static void fit(const struct table *t, int *width)
 			    (victim < 0 || t->column[i].rank >= t->column[victim].rank))
 				victim = i;
 		}
-		if (victim < 0)
+		if (victim < 0) {
+			cut_text(t, width);
 			return;
+		}
 		width[victim] = 0;
 	}
 }
@@ -145,8 +162,9 @@ static void print_line(FILE *out, const struct table *t, const struct line *l, c
 
 	for (i = 0; i < t->columns; i++) {
 		if (width[i])
-			n += sprintf(text + n, t->column[i].left ? "%-*s%*s" : "%*s%*s", width[i],
-				     cell_text(t, l, i), gap(t, width, i), "");
+			n += sprintf(text + n, t->column[i].left ? "%-*.*s%*s" : "%*.*s%*s",
+				     width[i], width[i], cell_text(t, l, i),
+				     gap(t, width, i), "");
 	}
 	while (!*bar && n && text[n - 1] == ' ')
 		n--;
