@@ -198,6 +198,28 @@ static int unload_kvm(void)
 	return 0;
 }
 
+/*
+ * Linux refines the frequency of TCG's TSC some seconds after the boot. A VM whose KVM
+ * was loaded before would have the frequency of before, which is "below hardware speed",
+ * and KVM then scales its TSC by 0.
+ */
+static void wait_for_tsc(void)
+{
+	char name[8] = "";
+	int fd, tries;
+
+	for (tries = 0; tries < 150 && strcmp(name, "tsc\n"); tries++) {
+		if (tries)
+			usleep(100000);
+		memset(name, 0, sizeof(name));
+		fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+			  O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, name, sizeof(name) - 1) < 0)
+			tries = 150;
+		close(fd);
+	}
+}
+
 /* Parameters that start with "kvm." are kvm.ko's, the others the vendor module's. */
 static int load_kvm(char **params)
 {
@@ -215,6 +237,8 @@ static int load_kvm(char **params)
 		strcat(strcat(to, common ? *params + 4 : *params), " ");
 	}
 
+	if (cpu_has("svm"))
+		wait_for_tsc();
 	if (insmod(MODULES, "irqbypass", "") || insmod(dir, "kvm", kvm) ||
 	    insmod(dir, vendor(), own)) {
 		print(STREAM_ERR, "lab: cannot load %s %s: %s\n", vendor(), own, strerror(errno));
