@@ -134,7 +134,7 @@ static void find_id(struct test_vm *vm)
 		if (!access(path, F_OK))
 			return;
 	}
-	strcpy(vm->id, "none");
+	snprintf(vm->id, sizeof(vm->id), "none");
 }
 
 static struct test_vm start_vm(char *name, bool counts)

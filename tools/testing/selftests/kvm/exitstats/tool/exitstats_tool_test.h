@@ -389,7 +389,6 @@ static inline int run_tests(const struct test *test, int n)
 	return failures > 0;
 }
 
-
 /* File systems of the test's own, and pseudoterminals. Needs root. */
 static inline void prepare_mounts(void)
 {

@@ -29,8 +29,10 @@ static void pair_reasons(struct table *t, const struct stats *a, const struct st
 {
 	static const struct column columns[] = {
 		{ .head = "reason", .rank = 2 }, { .head = "name", .left = true },
-		{ .head = "exits A", .rank = 3 }, { .head = "exits B", .rank = 3 }, { .head = "B/A" },
-		{ .head = "cycles A", .rank = 1 }, { .head = "cycles B", .rank = 1 }, { .head = "B/A" },
+		{ .head = "exits A", .rank = 3 }, { .head = "exits B", .rank = 3 },
+		{ .head = "B/A" },
+		{ .head = "cycles A", .rank = 1 }, { .head = "cycles B", .rank = 1 },
+		{ .head = "B/A" },
 	};
 	int i, row;
 

@@ -256,7 +256,7 @@ static bool parse_id(struct vm *vm, const char *id)
 	if (sscanf(id, "%d-%d%n", &vm->pid, &vm->fd, &length) != 2 || id[length] ||
 	    length >= VM_ID_MAX)
 		return false;
-	strcpy(vm->id, id);
+	memcpy(vm->id, id, length + 1);
 	return true;
 }
 

@@ -143,9 +143,11 @@ static void fill_vm(struct line *l, const struct row *r)
 static void draw_list(FILE *out, int max)
 {
 	static const struct column columns[] = {
-		{ .head = "PID" }, { .head = "name", .left = true }, { .head = "vCPUs", .rank = 3 }, { .head = "exits/s" },
-		{ .head = "guest", .rank = 4 }, { .head = "exits" }, { .head = "userspace", .rank = 5 },
-		{ .head = "halted", .rank = 6 }, { .head = "preempted", .rank = 7 }, { .head = "asleep", .rank = 8 },
+		{ .head = "PID" }, { .head = "name", .left = true },
+		{ .head = "vCPUs", .rank = 3 }, { .head = "exits/s" },
+		{ .head = "guest", .rank = 4 }, { .head = "exits" },
+		{ .head = "userspace", .rank = 5 }, { .head = "halted", .rank = 6 },
+		{ .head = "preempted", .rank = 7 }, { .head = "asleep", .rank = 8 },
 		{ .head = "costs most", .left = true, .rank = 2 },
 	};
 	const struct row **order = need(calloc(vms->n + 1, sizeof(*order)));

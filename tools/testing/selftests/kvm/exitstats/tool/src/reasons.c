@@ -65,7 +65,7 @@ static void fill_names(char text[ROWS][REASON_NAME_MAX], enum numbering numberin
 	int row;
 
 	for (row = 0; row < ROWS; row++)
-		strcpy(text[row], "-");
+		memcpy(text[row], "-", sizeof("-"));
 	for (i = 0; i < n; i++) {
 		row = code_row(numbering, names[i].code);
 		if (row < 0)

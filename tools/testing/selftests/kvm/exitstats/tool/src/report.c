@@ -118,7 +118,8 @@ static unsigned long long longest_of_all(const struct stats *s)
 static void make_reasons(struct table *t, const struct stats *s)
 {
 	static const struct column first[] = {
-		{ .head = "reason", .rank = 2 }, { .head = "name", .left = true }, { .head = "exits" },
+		{ .head = "reason", .rank = 2 }, { .head = "name", .left = true },
+		{ .head = "exits" },
 	};
 	static const struct column rate = { .head = "exits/s", .rank = 5 };
 	static const struct column rest[] = {
@@ -164,7 +165,8 @@ static void make_reasons(struct table *t, const struct stats *s)
 static void make_accounts(struct table *t, const struct stats *s)
 {
 	static const struct column columns[] = {
-		{ .head = "account", .left = true }, { .head = "entered" }, { .head = "cycles", .rank = 1 },
+		{ .head = "account", .left = true }, { .head = "entered" },
+		{ .head = "cycles", .rank = 1 },
 		{ .head = "share", .close = true }, { .head = "average", .rank = 2 },
 	};
 	struct exitstats figures;
