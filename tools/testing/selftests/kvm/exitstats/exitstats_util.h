@@ -391,9 +391,21 @@ static inline bool xsetbv_exits(void)
 	return kvm_cpu_has(X86_FEATURE_XSAVE) && (host_cpu_is_intel || !host_is_tcg());
 }
 
+/* The framework's half a minute is short in an emulator that has other work beside it. */
+static inline void allow_for_emulators(void)
+{
+	struct __fixture_metadata *f;
+	struct __test_metadata *t;
+
+	for (f = __fixture_list; f; f = f->next)
+		for (t = f->tests; t; t = t->next)
+			t->timeout = max(t->timeout, 300);
+}
+
 /* Skip what this host cannot do, and say what it does. */
 static inline void require_exitstats(void)
 {
+	allow_for_emulators();
 	__TEST_REQUIRE(!access(by_vendor("/sys/module/kvm_intel", "/sys/module/kvm_amd"), F_OK),
 		       "no %s", by_vendor("VMX: kvm_intel is not there",
 					  "SVM: kvm_amd is not there"));

@@ -238,8 +238,10 @@ static void query_stats(int fd, struct figures *f)
 	json_decref(vcpus);
 }
 
-static bool schema_says(json_t *schemas, const char *name, const char *unit)
+/* A statistic of @type is known, in @unit or without one; of a histogram, each bucket is 1. */
+static bool schema_says(json_t *schemas, const char *name, const char *type, const char *unit)
 {
+	bool histogram = !strcmp(type, "linear-histogram");
 	json_t *schema, *stat, *u;
 	size_t i, j;
 
@@ -249,12 +251,28 @@ static bool schema_says(json_t *schemas, const char *name, const char *unit)
 				continue;
 			u = json_object_get(stat, "unit");
 			return (unit ? u && !strcmp(json_string_value(u), unit) : !u) &&
-			       !strcmp(json_string_value(json_object_get(stat, "type")),
-				       "linear-histogram") &&
-			       json_integer_value(json_object_get(stat, "bucket-size")) == 1;
+			       !strcmp(json_string_value(json_object_get(stat, "type")), type) &&
+			       (!histogram ||
+				json_integer_value(json_object_get(stat, "bucket-size")) == 1);
 		}
 	}
 	return false;
+}
+
+static bool schema_says_all(json_t *schemas)
+{
+	static const char *const times[] = {
+		"exit_cycles", "guest_cycles", "userspace_cycles", "halted_cycles",
+		"preempted_cycles", "asleep_cycles",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(times) / sizeof(*times); i++)
+		if (!schema_says(schemas, times[i], "cumulative", "cycles"))
+			return false;
+	return schema_says(schemas, "longest_exit_cycles", "peak", "cycles") &&
+	       schema_says(schemas, "exits_by_reason", "linear-histogram", NULL) &&
+	       schema_says(schemas, "cycles_by_reason", "linear-histogram", NULL);
 }
 
 static void read_table(struct figures *f)
@@ -357,9 +375,8 @@ int main(int argc, char **argv)
 	json_decref(qmp(fd, "{'execute': 'qmp_capabilities'}"));
 
 	json = qmp(fd, "{'execute': 'query-stats-schemas'}");
-	ksft_test_result(schema_says(json, "exits_by_reason", NULL) &&
-			 schema_says(json, "cycles_by_reason", "cycles"),
-			 "qmp: query-stats-schemas has two histograms with a bucket for each reason\n");
+	ksft_test_result(schema_says_all(json),
+			 "qmp: query-stats-schemas has the histograms, the times and the longest exit\n");
 	json_decref(json);
 
 	json_decref(qmp(fd, "{'execute': 'stop'}"));
