@@ -81,15 +81,17 @@ static void restore(int vcpu)
 	static struct {
 		struct kvm_exitstats_state header;
 		struct kvm_exitstats_entry entries[KVM_EXITSTATS_MAX_ENTRIES];
-	} state = { .header.nr = KVM_EXITSTATS_MAX_ENTRIES };
+	} state;
 	struct kvm_device_attr attr = {
 		.group = KVM_VCPU_EXITSTATS,
 		.attr = KVM_VCPU_EXITSTATS_STATE,
 		.addr = (unsigned long)&state,
 	};
 
-	if (ioctl(vcpu, KVM_SET_DEVICE_ATTR, &attr) && errno != ENXIO)
-		ksft_exit_fail_msg("KVM_SET_DEVICE_ATTR: %m\n");
+	state.header.nr = KVM_EXITSTATS_MAX_ENTRIES;
+	if ((ioctl(vcpu, KVM_GET_DEVICE_ATTR, &attr) || ioctl(vcpu, KVM_SET_DEVICE_ATTR, &attr)) &&
+	    errno != ENXIO)
+		ksft_exit_fail_msg("state of a vCPU: %m\n");
 }
 
 /* A VM whose vCPU has run: HLT, at its reset vector. */
