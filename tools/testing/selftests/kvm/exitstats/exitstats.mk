@@ -24,6 +24,9 @@ ifneq ($(filter x86%,$(ARCH)),)
 TEST_GEN_FILES += $(EXITSTATS_TOOLS)
 endif
 
+# Newer kernels define it for all KVM selftests.
+$(addprefix %/,$(EXITSTATS_TESTS)): CFLAGS += -D_GNU_SOURCE=
+
 # Static, for the lab has no shared libraries.
 $(addprefix %/,$(EXITSTATS_TESTS) $(EXITSTATS_TOOLS)): LDFLAGS += -static
 
