@@ -33,12 +33,16 @@
 #include "kselftest.h"
 #include "../tool/exitstats_read.h"
 
-#define NR_REASONS	86
-#define NR_SLOTS	(NR_REASONS + 1)
+/* One bucket for each number up to the last exit reason, and one for "other" */
+#define NR_VMX_REASONS	86
+#define NR_SVM_REASONS	0x404
+#define NR_SLOTS	(NR_SVM_REASONS + 1)
 #define QMP_SOCKET	"/tmp/qmp"
 #define STATS		"{'provider': 'kvm', 'names': ['exits', 'exits_by_reason', 'cycles_by_reason']}"
 
 typedef unsigned long long u64;
+
+static int nr_reasons;	/* numbers that are not "other" */
 
 struct figures {
 	u64 exits[NR_SLOTS];
@@ -55,17 +59,19 @@ static bool reversed;	/* QEMU 7.2 has the last bucket of a histogram first */
 /* In the guest. The last line of a round tells the host that it has all. */
 static void print_figures(void)
 {
-	u64 exits[NR_REASONS], cycles[NR_REASONS];
+	static u64 exits[NR_SLOTS], cycles[NR_SLOTS];
 	struct exitstats total;
 	int i;
 
+	nr_reasons = exitstats_numbering() == KVM_EXITSTATS_NUMBERING_SVM ? NR_SVM_REASONS :
+									    NR_VMX_REASONS;
 	for (;;) {
-		for (i = 0; i < NR_REASONS; i++) {
+		for (i = 0; i < nr_reasons; i++) {
 			exitstats_read_exits(i, &exits[i]);
 			exitstats_read_cycles(i, &cycles[i]);
 		}
 		total = exitstats_read();
-		for (i = 0; i < NR_REASONS; i++)
+		for (i = 0; i < nr_reasons; i++)
 			if (exits[i])
 				printf("%d %llu %llu\n", i, exits[i], cycles[i]);
 		printf("total %llu %llu\n", total.exits, total.cycles);
@@ -184,10 +190,10 @@ static u64 add_histogram(u64 *slots, json_t *values)
 	u64 value, sum = 0;
 	int i, bucket;
 
-	if (json_array_size(values) != NR_SLOTS)
+	if (json_array_size(values) != (size_t)nr_reasons + 1)
 		ksft_exit_fail_msg("a histogram of %zu\n", json_array_size(values));
-	for (i = 0; i < NR_SLOTS; i++) {
-		bucket = reversed ? NR_SLOTS - 1 - i : i;
+	for (i = 0; i <= nr_reasons; i++) {
+		bucket = reversed ? nr_reasons - i : i;
 		value = json_integer_value(json_array_get(values, bucket));
 		slots[i] += value;
 		sum += value;
@@ -298,7 +304,7 @@ static void read_table(struct figures *f)
 			f->total_cycles = cycles;
 			continue;
 		}
-		slot = strcmp(word, "-") ? atoi(word) : NR_REASONS;
+		slot = strcmp(word, "-") ? strtoul(word, NULL, 0) : nr_reasons;
 		f->exits[slot] = exits;
 		f->cycles[slot] = cycles;
 	}
@@ -317,7 +323,7 @@ static bool figures_between(const struct figures *low, const struct figures *f,
 		  between(low->total_cycles, f->total_cycles, high->total_cycles);
 	int i, nr_exact = 0;
 
-	for (i = 0; i < NR_REASONS; i++) {
+	for (i = 0; i < nr_reasons; i++) {
 		if (!between(low->exits[i], f->exits[i], high->exits[i]) ||
 		    !between(low->cycles[i], f->cycles[i], high->cycles[i])) {
 			printf("# reason %d: guest %llu, %llu; QEMU %llu, %llu, then %llu, %llu\n",
@@ -354,6 +360,7 @@ int main(int argc, char **argv)
 	verbose = argc > 1 && !strcmp(argv[1], "-v");
 	argv += verbose;
 
+	nr_reasons = access("/sys/module/kvm_amd", F_OK) ? NR_VMX_REASONS : NR_SVM_REASONS;
 	ksft_print_header();
 	ksft_set_plan(4);
 	if (argv[1])
