@@ -304,7 +304,7 @@ static void read_table(struct figures *f)
 			f->total_cycles = cycles;
 			continue;
 		}
-		slot = strcmp(word, "-") ? strtoul(word, NULL, 0) : nr_reasons;
+		slot = strcmp(word, "-") ? (int)strtoul(word, NULL, 0) : nr_reasons;
 		f->exits[slot] = exits;
 		f->cycles[slot] = cycles;
 	}
