@@ -304,6 +304,8 @@ static void read_table(struct figures *f)
 			f->total_cycles = cycles;
 			continue;
 		}
+		if (!strcmp(word, "account"))
+			continue;
 		slot = strcmp(word, "-") ? (int)strtoul(word, NULL, 0) : nr_reasons;
 		f->exits[slot] = exits;
 		f->cycles[slot] = cycles;
