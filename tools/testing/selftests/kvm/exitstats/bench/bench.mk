@@ -27,7 +27,7 @@ $(B)/exit_bench: $(BENCH)/exit_bench.c $(ROOT)/include/uapi/linux/kvm_exitstats.
 $(B)/core_bench: $(BENCH)/core_bench.c $(wildcard $(EXITSTATS)/shim/*/*.h) $(NEW_FILES) \
 		$(B)/selftests.done
 	@mkdir -p $(@D)
-	@$(CC) -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -O2 -fno-strict-aliasing \
+	@$(CC) -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -O2 -fno-strict-aliasing \
 		-D_GNU_SOURCE -DSHIM_TIMED -pthread -I$(EXITSTATS)/shim -I$(ROOT)/arch/x86/kvm \
 		-I$(LINUX)/tools/include -I$(LINUX)/tools/arch/x86/include \
 		-isystem $(LINUX)/usr/include -o $@ $<

@@ -21,12 +21,14 @@
 
 #include <linux/kvm_host.h>
 
-#include "exitstats.h"
+#include "exitstats.c"
+#include "exitstats_reasons.c"
 
 #define ROUNDS		501
 #define EXITS		2000		/* a round */
 #define MAX_THREADS	256
 
+static struct kvm vm;
 static struct kvm_vcpu vcpus[MAX_THREADS];
 static u16 reasons[MAX_THREADS][64];	/* a cache line and more to each */
 static const u16 mix[4] = { 10, 1, 30, 48 };
@@ -53,9 +55,14 @@ static __always_inline void exit_kvm(struct kvm_vcpu *vcpu, u16 *reason)
 
 static __always_inline void exit_exitstats(struct kvm_vcpu *vcpu, u16 *reason)
 {
-	kvm_exitstats_stamp(vcpu, rdtsc());
+	u64 tsc;
+
+	kvm_exitstats_exit(vcpu, *reason);
 	barrier();
-	kvm_exitstats_count(vcpu, EXIT_FASTPATH_NONE);
+	/* What KVM reads the TSC for, without exitstats */
+	tsc = kvm_exitstats_exit_tsc(vcpu);
+	OPTIMIZER_HIDE_VAR(tsc);
+	kvm_exitstats_enter(vcpu);
 }
 
 static __always_inline void exit_naive(struct kvm_vcpu *vcpu, u16 *reason)
@@ -244,8 +251,8 @@ static void read_until_stop(int nr)
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		for (i = 0; reading && i < nr; i++) {
-			local64_read(&vcpus[i].arch.exitstats.exits);
-			local64_read(&vcpus[i].arch.exitstats.cycles);
+			READ_ONCE(vcpus[i].arch.exitstats->accounts[KVM_EXITSTATS_ALL].exits);
+			READ_ONCE(vcpus[i].arch.exitstats->accounts[KVM_EXITSTATS_ALL].cycles);
 		}
 		__atomic_store_n(&reads.count, reads.count + 1, __ATOMIC_RELAXED);
 	}
@@ -294,9 +301,15 @@ int main(void)
 		if (CPU_ISSET(i, &set))
 			cpus[nr_cpus++] = i;
 	}
+	kvm_exitstats_hardware_setup(KVM_EXITSTATS_NUMBERING_VMX);
+	kvm_exitstats_init_vm(&vm);
 	for (i = 0; i < MAX_THREADS; i++) {
-		vcpus[i].arch.exitstats.vendor_reason = reasons[i];
-		vcpus[i].arch.exitstats.uncounted = EXIT_FASTPATH_NONE;
+		vcpus[i].kvm = &vm;
+		if (kvm_exitstats_create_vcpu(&vcpus[i])) {
+			fprintf(stderr, "core_bench: out of memory\n");
+			return 1;
+		}
+		kvm_exitstats_enter(&vcpus[i]);
 	}
 
 	printf("way,threads,median,minimum,rounds\n");
