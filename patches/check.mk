@@ -20,8 +20,8 @@ check-mails = cd $(LINUX) && $(checkpatch) $(OUT)/series/$(NAME)/000[1-9]*
 # Where a rule of the kernel's cannot be kept: a signal handler's flag is volatile in
 # standard C; a function is named after the word of a plan that it carries out; a long
 # command is one string; userspace has no macros for attributes; two
-# names are libFuzzer's and C11's own; and the shim has the kernel's macros to define,
-# arguments unused or not.
+# names are libFuzzer's and C11's own; the shim has the kernel's macros to define,
+# arguments unused or not; and a tracepoint's header has a path that is no division.
 CHECK_IGNORE_relay.c := VOLATILE
 CHECK_IGNORE_lab.h := PREFER_DEFINED_ATTRIBUTE_MACRO
 CHECK_IGNORE_plan.c := PREFER_DEFINED_ATTRIBUTE_MACRO,EMBEDDED_FUNCTION_NAME
@@ -33,6 +33,7 @@ CHECK_IGNORE_stream.h := PREFER_DEFINED_ATTRIBUTE_MACRO
 CHECK_IGNORE_fuzz_snapshot.c := CAMELCASE
 CHECK_IGNORE_core_bench.c := CAMELCASE
 CHECK_IGNORE_exit_bench.c := CAMELCASE
+CHECK_IGNORE_exitstats_trace.h := SPACING
 CHECK_IGNORE_kvm_host.h := CAMELCASE,MACRO_ARG_REUSE,MACRO_ARG_UNUSED
 check-ignore = $(CHECK_IGNORE_$(notdir $(1)))
 check-sources = status=0; cd $(LINUX); \

@@ -12,10 +12,18 @@
 
 #include "exitstats.h"
 
+#define CREATE_TRACE_POINTS
+#include "exitstats_trace.h"
+EXPORT_TRACEPOINT_SYMBOL_GPL(kvm_exitstats_tp);
+
 /* Decides for VMs whose VMM does not use KVM_CAP_X86_EXITSTATS; read when a VM is created. */
 static bool exitstats = IS_ENABLED(CONFIG_KVM_EXITSTATS_DEFAULT_ON);
 module_param(exitstats, bool, 0644);
 MODULE_PARM_DESC(exitstats, "Keep exit statistics for VMs whose VMM does not decide");
+
+static bool exitstats_hist;
+module_param(exitstats_hist, bool, 0644);
+MODULE_PARM_DESC(exitstats_hist, "Keep a histogram, too, for VMs whose VMM does not decide");
 
 /*
  * Switching the key interrupts all CPUs. A host that starts one VM after the other would do
@@ -24,8 +32,14 @@ MODULE_PARM_DESC(exitstats, "Keep exit statistics for VMs whose VMM does not dec
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exitstats_key, 60 * HZ);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_key);
 
-static struct kmem_cache *exitstats_cache;
+static_assert(sizeof(struct kvm_exitstats_tail) == sizeof(struct kvm_exitstats_account));
+static_assert(offsetof(struct kvm_exitstats_tail, longest) ==
+	      offsetof(struct kvm_exitstats_account, longest));
 
+/* Ledgers without and with a histogram; the former exists if KVM can count. */
+static struct kmem_cache *exitstats_cache[2];
+
+/* Is it an exit reason's account, or the one that stands in for it? */
 static __always_inline bool exitstats_is_reason(const struct kvm_vcpu_exitstats *stats,
 						const struct kvm_exitstats_account *account)
 {
@@ -42,7 +56,7 @@ static __always_inline void exitstats_settle(struct kvm_vcpu_exitstats *stats, b
 	struct kvm_exitstats_account *reason = stats->account;
 	u64 cycles = now - stats->since, took = cycles;
 
-	if (reason == &stats->pieces) {
+	if (reason == stats->pieces) {
 		took += stats->took;
 		reason = stats->reason;
 	}
@@ -55,8 +69,8 @@ static __always_inline void exitstats_settle(struct kvm_vcpu_exitstats *stats, b
 			reason->exits++;
 			all->exits++;
 		}
-		if (over && took > reason->longest)
-			reason->longest = took;
+		if (over && took > *kvm_exitstats_longest(stats, reason))
+			*kvm_exitstats_longest(stats, reason) = took;
 	}
 	stats->since = now;
 	stats->reason = reason;
@@ -87,25 +101,88 @@ static __always_inline void exitstats_back(struct kvm_vcpu_exitstats *stats)
 	stats->account->cycles += cycles;
 	barrier();
 	stats->since = now;
-	stats->account = &stats->pieces;
+	stats->account = stats->pieces;
 }
 
-/* End the latest exit. */
-static __always_inline void exitstats_finish(struct kvm_vcpu_exitstats *stats, u64 now)
+/*
+ * Count an exit that is over in the histogram. The first of its reason takes the spare buckets:
+ * there are some, as KVM handles the request for the next ones before it enters the guest again.
+ */
+static __always_inline void exitstats_count_bucket(struct kvm_vcpu_exitstats *stats)
+{
+	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, stats->reason);
+
+	if (!tail->buckets) {
+		tail->buckets = stats->spare;
+		stats->spare = NULL;
+	}
+	tail->buckets[kvm_exitstats_bucket(stats->took)]++;
+	tail->limit = min_t(u64, tail->longest, BIT_ULL(KVM_EXITSTATS_NR_BUCKETS) - 1);
+}
+
+/* End the latest exit. Return: whether to make KVM_REQ_EXITSTATS. */
+static __always_inline bool exitstats_finish(struct kvm_vcpu_exitstats *stats, u64 now)
 {
 	exitstats_settle(stats, true, now);
+	if (exitstats_is_reason(stats, stats->reason)) {
+		if (stats->tail)
+			exitstats_count_bucket(stats);
+		if (tracepoint_enabled(kvm_exitstats_tp)) {
+			stats->traced = stats->reason;
+			stats->traced_cycles = stats->took;
+		}
+	}
 	stats->counted = false;
 	stats->took = 0;
+	return (stats->tail && !stats->spare) || stats->traced;
 }
 
-/* VM entry after a new longest exit or one in several pieces, and the first VM entry. */
-noinstr void __kvm_exitstats_enter_rare(struct kvm_vcpu_exitstats *stats, u64 now)
+/*
+ * VM entry after a new longest exit or one in several pieces, the first VM entry, and any VM
+ * entry while exits are traced.
+ */
+noinstr void __kvm_exitstats_enter_rare(struct kvm_vcpu *vcpu, u64 now)
 {
-	exitstats_finish(stats, now);
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	bool request = exitstats_finish(stats, now);
+
 	stats->account = NULL;
 	stats->accounts[KVM_EXITSTATS_GUEST].exits++;
+
+	instrumentation_begin();
+	if (request)
+		kvm_make_request(KVM_REQ_EXITSTATS, vcpu);
+	instrumentation_end();
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(__kvm_exitstats_enter_rare);
+
+u64 *kvm_exitstats_alloc_buckets(gfp_t gfp)
+{
+	return kcalloc(KVM_EXITSTATS_NR_BUCKETS, sizeof(u64), gfp);
+}
+
+/* The exit reason of @account, or U32_MAX for "other". */
+static u32 exitstats_code_of(const struct kvm_vcpu_exitstats *stats,
+			     const struct kvm_exitstats_account *account)
+{
+	u32 i = account - stats->accounts;
+
+	return i == KVM_EXITSTATS_OTHER ? U32_MAX : kvm_exitstats_code_of(i);
+}
+
+void __kvm_exitstats_request(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	if (stats->tail && !stats->spare)
+		stats->spare = kvm_exitstats_alloc_buckets(GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+
+	if (stats->traced) {
+		trace_kvm_exitstats_tp(vcpu, exitstats_code_of(stats, stats->traced),
+				       stats->traced_cycles);
+		stats->traced = NULL;
+	}
+}
 
 void __kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
 {
@@ -115,8 +192,9 @@ void __kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
 		return;
 
 	preempt_disable();
-	exitstats_finish(stats, rdtsc());
-	stats->account = &stats->accounts[kvm_exitstats_account_of[kvm_exitstats_index(code)]];
+	if (exitstats_finish(stats, rdtsc()))
+		kvm_make_request(KVM_REQ_EXITSTATS, vcpu);
+	stats->account = &stats->accounts[kvm_exitstats_account_of(code)];
 	preempt_enable();
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(__kvm_exitstats_no_entry);
@@ -154,17 +232,12 @@ void __kvm_exitstats_unblock(struct kvm_vcpu *vcpu)
 void __kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now)
 {
 	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
-	bool exited;
 
-	if (!stats)
-		return;
-
-	exited = exitstats_is_reason(stats, stats->account);
-	if (!exited && stats->account != &stats->pieces)
+	if (!stats || !exitstats_is_reason(stats, stats->account))
 		return;
 
 	/* Before the first VM entry, there is no exit to leave. */
-	if (!exited && !exitstats_is_reason(stats, stats->reason)) {
+	if (stats->account == stats->pieces && !exitstats_is_reason(stats, stats->reason)) {
 		exitstats_settle(stats, false, now);
 		stats->account = stats->reason;
 		return;
@@ -207,7 +280,6 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 		for (i = 0; i < kvm_exitstats_nr_accounts; i++) {
 			/* The exits first, see __kvm_exitstats_enter(). */
 			accounts[i].exits = READ_ONCE(stats->accounts[i].exits);
-			accounts[i].longest = READ_ONCE(stats->accounts[i].longest);
 			smp_rmb();	/* pairs with its barrier() */
 			accounts[i].cycles = READ_ONCE(stats->accounts[i].cycles);
 			if (i != KVM_EXITSTATS_ALL)
@@ -219,7 +291,7 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 
 	if (!account)
 		account = &stats->accounts[KVM_EXITSTATS_GUEST];
-	else if (account == &stats->pieces)
+	else if (account == stats->pieces)
 		account = READ_ONCE(stats->reason);
 	if ((s64)(now - since) > 0) {
 		i = account - stats->accounts;
@@ -228,44 +300,124 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 			accounts[KVM_EXITSTATS_ALL].cycles += now - since;
 	}
 
-	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++)
+	for (i = 0; i < KVM_EXITSTATS_OTHER; i++)
+		accounts[i].longest = 0;
+	for (; i < kvm_exitstats_nr_accounts; i++) {
+		accounts[i].longest = READ_ONCE(*kvm_exitstats_longest(stats,
+								       &stats->accounts[i]));
 		accounts[KVM_EXITSTATS_ALL].longest = max(accounts[KVM_EXITSTATS_ALL].longest,
 							  accounts[i].longest);
+	}
+}
+
+/*
+ * Add the buckets of @account, an exit reason, to @buckets. An exit that has been counted but
+ * is not over is in the bucket of what it took so far. Retry until they add up to the exits.
+ */
+void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 account, u64 *buckets)
+{
+	const struct kvm_exitstats_account *reason = &stats->accounts[account];
+	u64 copy[KVM_EXITSTATS_NR_BUCKETS], exits, sum;
+	int i, retries = 100;
+	const u64 *from;
+
+	do {
+		exits = READ_ONCE(reason->exits);
+		from = READ_ONCE(kvm_exitstats_tail(stats, reason)->buckets);
+		sum = 0;
+		for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++) {
+			copy[i] = from ? READ_ONCE(from[i]) : 0;
+			sum += copy[i];
+		}
+		if (READ_ONCE(stats->counted) && READ_ONCE(stats->reason) == reason) {
+			copy[kvm_exitstats_bucket(READ_ONCE(stats->took))]++;
+			sum++;
+		}
+	} while (sum != exits && --retries);
+
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		buckets[i] += copy[i];
+}
+
+/* Return: an empty ledger, or NULL. */
+struct kvm_vcpu_exitstats *kvm_exitstats_alloc(bool histogram)
+{
+	struct kvm_vcpu_exitstats *stats;
+
+	stats = kmem_cache_zalloc(exitstats_cache[histogram], GFP_KERNEL_ACCOUNT);
+	if (!stats)
+		return NULL;
+
+	stats->pieces = &stats->accounts[kvm_exitstats_nr_accounts];
+	if (!histogram)
+		return stats;
+
+	stats->tail = (kvm_exitstats_nr_accounts + 1) * sizeof(*stats->pieces);
+	stats->spare = kvm_exitstats_alloc_buckets(GFP_KERNEL_ACCOUNT);
+	if (!stats->spare) {
+		kvm_exitstats_free(stats);
+		return NULL;
+	}
+	return stats;
+}
+
+void kvm_exitstats_free(struct kvm_vcpu_exitstats *stats)
+{
+	u32 i;
+
+	for (i = KVM_EXITSTATS_OTHER; stats->tail && i < kvm_exitstats_nr_accounts; i++)
+		kfree(kvm_exitstats_tail(stats, &stats->accounts[i])->buckets);
+	kfree(stats->spare);
+	kmem_cache_free(exitstats_cache[!!stats->tail], stats);
+}
+
+static struct kmem_cache *exitstats_create_cache(const char *name, u32 nr)
+{
+	struct kvm_vcpu_exitstats *stats;
+
+	return kmem_cache_create(name, struct_size(stats, accounts, nr), __alignof__(*stats),
+				 SLAB_ACCOUNT, NULL);
 }
 
 /* Called by hardware_setup() of a vendor module that counts exits. */
 void kvm_exitstats_hardware_setup(u32 numbering)
 {
-	struct kvm_vcpu_exitstats *stats;
+	u32 nr;
 
-	if (exitstats_cache)
+	if (exitstats_cache[1])
 		return;
 
 	kvm_exitstats_setup_reasons(numbering);
-	exitstats_cache = kmem_cache_create("kvm_exitstats",
-					    struct_size(stats, accounts, kvm_exitstats_nr_accounts),
-					    __alignof__(*stats), SLAB_ACCOUNT, NULL);
+	nr = kvm_exitstats_nr_accounts + 1;
+	exitstats_cache[0] = exitstats_create_cache("kvm_exitstats", nr);
+	if (exitstats_cache[0])
+		exitstats_cache[1] = exitstats_create_cache("kvm_exitstats_hist", 2 * nr);
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_hardware_setup);
 
 void kvm_exitstats_module_exit(void)
 {
 	static_key_deferred_flush(&kvm_exitstats_key);
-	kmem_cache_destroy(exitstats_cache);
+	kmem_cache_destroy(exitstats_cache[0]);
+	kmem_cache_destroy(exitstats_cache[1]);
 }
 
 /* Called by vm_init() of the vendor module, for VMs whose exits it counts. */
 void kvm_exitstats_init_vm(struct kvm *kvm)
 {
-	kvm->arch.exitstats.supported = exitstats_cache;
-	if (exitstats_cache && READ_ONCE(exitstats))
-		kvm->arch.exitstats.flags = KVM_EXITSTATS_COUNT;
+	kvm->arch.exitstats.supported = exitstats_cache[1];
+	if (!exitstats_cache[1] || !READ_ONCE(exitstats))
+		return;
+	kvm->arch.exitstats.flags = KVM_EXITSTATS_COUNT;
+	if (READ_ONCE(exitstats_hist))
+		kvm->arch.exitstats.flags |= KVM_EXITSTATS_HISTOGRAM;
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_init_vm);
 
 void kvm_exitstats_destroy_vm(struct kvm *kvm)
 {
-	kfree(kvm->arch.exitstats.base);
+	if (kvm->arch.exitstats.base)
+		kvm_exitstats_free(kvm->arch.exitstats.base);
 }
 
 /* Return: 0 or -ENOMEM. kvm_exitstats_destroy_vcpu() may be called in both cases. */
@@ -276,7 +428,7 @@ int kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu)
 	if (!(vcpu->kvm->arch.exitstats.flags & KVM_EXITSTATS_COUNT))
 		return 0;
 
-	stats = kmem_cache_zalloc(exitstats_cache, GFP_KERNEL_ACCOUNT);
+	stats = kvm_exitstats_alloc(vcpu->kvm->arch.exitstats.flags & KVM_EXITSTATS_HISTOGRAM);
 	if (!stats)
 		return -ENOMEM;
 
@@ -302,7 +454,7 @@ void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu)
 	if (!vcpu->arch.exitstats)
 		return;
 
-	kmem_cache_free(exitstats_cache, vcpu->arch.exitstats);
+	kvm_exitstats_free(vcpu->arch.exitstats);
 	vcpu->arch.exitstats = NULL;
 	static_branch_slow_dec_deferred(&kvm_exitstats_key);
 }
@@ -313,9 +465,9 @@ void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu)
  */
 int kvm_exitstats_check_extension(struct kvm *kvm)
 {
-	bool supported = kvm ? kvm->arch.exitstats.supported : !!exitstats_cache;
+	bool supported = kvm ? kvm->arch.exitstats.supported : !!exitstats_cache[1];
 
-	return supported ? KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0 : 0;
+	return supported ? KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0 | KVM_EXITSTATS_HISTOGRAM : 0;
 }
 
 /* KVM_ENABLE_CAP of KVM_CAP_X86_EXITSTATS. Return: 0, -EINVAL or -EBUSY. */

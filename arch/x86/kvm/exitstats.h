@@ -31,6 +31,9 @@
  *
  * At any time, the accounts of a vCPU add up to the TSC cycles since it was created.
  *
+ * With a histogram, each exit is also counted by the logarithm of the cycles that it took,
+ * when the guest is entered again.
+ *
  * Only the thread that holds vcpu->mutex writes. Readers, on any CPU and at any time: the guest
  * (exitstats_cpuid.c), KVM's statistics (exitstats_stats.c), debugfs
  * (exitstats_debugfs.c) and the VMM that saves a VM (exitstats_state.c).
@@ -48,14 +51,22 @@
 
 #ifdef CONFIG_KVM_EXITSTATS
 
+#include <linux/bitops.h>
 #include <linux/jump_label_ratelimit.h>
+#include <linux/minmax.h>
+#include <linux/tracepoint-defs.h>
 #include <asm/msr.h>
+
+DECLARE_TRACEPOINT(kvm_exitstats_tp);	/* exitstats_trace.h */
+
+/* VM entry wants buckets for another exit reason, or has an exit to be traced. */
+#define KVM_REQ_EXITSTATS	KVM_ARCH_REQ(55)
 
 /* On while a vCPU counts; turned off up to a minute after the last one is gone. */
 extern struct static_key_false_deferred kvm_exitstats_key;
 
 /*
- * Index of an exit reason in kvm_exitstats_account_of[]. The four SVM exit codes from 0x400
+ * Index of an exit reason in kvm_exitstats_offset_of[]. The four SVM exit codes from 0x400
  * on have the last four indexes. All unknown codes from 0xfb on share
  * KVM_EXITSTATS_NO_INDEX.
  */
@@ -64,7 +75,8 @@ extern struct static_key_false_deferred kvm_exitstats_key;
 #define KVM_EXITSTATS_NO_INDEX		0xfb
 #define KVM_EXITSTATS_NR_INDEXES	0x100
 
-extern u8 kvm_exitstats_account_of[KVM_EXITSTATS_NR_INDEXES];
+/* The distance in bytes of an exit reason's account from the first account. */
+extern u16 kvm_exitstats_offset_of[KVM_EXITSTATS_NR_INDEXES];
 
 /* Pass @code untruncated, so that an unknown code is not mistaken for a known one. */
 static __always_inline unsigned long kvm_exitstats_index(u64 code)
@@ -76,7 +88,8 @@ static __always_inline unsigned long kvm_exitstats_index(u64 code)
 	return KVM_EXITSTATS_NO_INDEX;
 }
 
-void __kvm_exitstats_enter_rare(struct kvm_vcpu_exitstats *stats, u64 now);
+void __kvm_exitstats_enter_rare(struct kvm_vcpu *vcpu, u64 now);
+void __kvm_exitstats_request(struct kvm_vcpu *vcpu);
 void __kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code);
 void __kvm_exitstats_block(struct kvm_vcpu *vcpu);
 void __kvm_exitstats_unblock(struct kvm_vcpu *vcpu);
@@ -88,15 +101,55 @@ static __always_inline bool kvm_exitstats_in_use(void)
 	return static_branch_likely(&kvm_exitstats_key.key);
 }
 
-static __always_inline void __kvm_exitstats_enter(struct kvm_vcpu_exitstats *stats, u64 now)
+/* The bucket of the histogram for an exit that took @cycles. */
+static __always_inline unsigned long kvm_exitstats_bucket(u64 cycles)
 {
+	return __fls(min_t(u64, cycles, U32_MAX) | 1);
+}
+
+/* The tail of @account in a ledger with a histogram; without one, @account itself. */
+static __always_inline struct kvm_exitstats_tail *
+kvm_exitstats_tail(const struct kvm_vcpu_exitstats *stats,
+		   const struct kvm_exitstats_account *account)
+{
+	return (void *)account + stats->tail;
+}
+
+/* Where a ledger keeps the longest exit of @account. */
+static __always_inline u64 *kvm_exitstats_longest(const struct kvm_vcpu_exitstats *stats,
+						  const struct kvm_exitstats_account *account)
+{
+	return &kvm_exitstats_tail(stats, account)->longest;
+}
+
+/*
+ * Count an exit that took @cycles, which are more than 0, in the histogram.
+ * Return: false if there is no histogram, or if this is for the rare path.
+ */
+static __always_inline bool __kvm_exitstats_enter_tail(struct kvm_vcpu_exitstats *stats,
+						       struct kvm_exitstats_account *reason,
+						       u64 cycles)
+{
+	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
+
+	if (!stats->tail || cycles > tail->limit)
+		return false;
+
+	tail->buckets[__fls(cycles)]++;
+	return true;
+}
+
+static __always_inline void __kvm_exitstats_enter(struct kvm_vcpu *vcpu, u64 now)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
 	struct kvm_exitstats_account *all = &stats->accounts[KVM_EXITSTATS_ALL];
 	struct kvm_exitstats_account *reason = stats->account;
 	u64 cycles = now - stats->since;
 
 	/* The longest so far, or an exit in several pieces: see struct kvm_vcpu_exitstats. */
-	if (unlikely(cycles > reason->longest)) {
-		__kvm_exitstats_enter_rare(stats, now);
+	if (unlikely(cycles > reason->longest) &&
+	    !__kvm_exitstats_enter_tail(stats, reason, cycles)) {
+		__kvm_exitstats_enter_rare(vcpu, now);
 		return;
 	}
 
@@ -120,14 +173,19 @@ static __always_inline void __kvm_exitstats_exit(struct kvm_vcpu_exitstats *stat
 	OPTIMIZER_HIDE_VAR(cycles);	/* one addition to memory */
 	stats->accounts[KVM_EXITSTATS_GUEST].cycles += cycles;
 	stats->since = now;
-	stats->account = &stats->accounts[kvm_exitstats_account_of[kvm_exitstats_index(code)]];
+	stats->account = (void *)stats->accounts +
+			 kvm_exitstats_offset_of[kvm_exitstats_index(code)];
 }
 
 /* Right before VM entry; the account "guest" starts. */
 static __always_inline void kvm_exitstats_enter(struct kvm_vcpu *vcpu)
 {
-	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
-		__kvm_exitstats_enter(vcpu->arch.exitstats, rdtsc());
+	if (!kvm_exitstats_in_use() || !vcpu->arch.exitstats)
+		return;
+	if (tracepoint_enabled(kvm_exitstats_tp))
+		__kvm_exitstats_enter_rare(vcpu, rdtsc());
+	else
+		__kvm_exitstats_enter(vcpu, rdtsc());
 }
 
 /* Right after the VM exit for @code; the account of that exit reason starts. */
@@ -150,6 +208,13 @@ static inline void kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
 {
 	if (kvm_exitstats_in_use())
 		__kvm_exitstats_no_entry(vcpu, code);
+}
+
+/* Do what VM entry could not: it can neither allocate nor trace. */
+static inline void kvm_exitstats_check_request(struct kvm_vcpu *vcpu)
+{
+	if (kvm_check_request(KVM_REQ_EXITSTATS, vcpu))
+		__kvm_exitstats_request(vcpu);
 }
 
 /* KVM_RUN is called; with the next load, the account of the latest exit goes on. */
@@ -202,10 +267,14 @@ extern u32 kvm_exitstats_numbering;
 extern u32 kvm_exitstats_nr_accounts;
 
 void kvm_exitstats_setup_reasons(u32 numbering);
+u32 kvm_exitstats_account_of(u64 code);
 bool kvm_exitstats_is_defined(u32 code);
 u32 kvm_exitstats_code_of(u32 account);
 
 /* exitstats.c */
+struct kvm_vcpu_exitstats *kvm_exitstats_alloc(bool histogram);
+u64 *kvm_exitstats_alloc_buckets(gfp_t gfp);
+void kvm_exitstats_free(struct kvm_vcpu_exitstats *stats);
 void kvm_exitstats_hardware_setup(u32 numbering);
 void kvm_exitstats_module_exit(void);
 void kvm_exitstats_init_vm(struct kvm *kvm);
@@ -216,10 +285,13 @@ void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu);
 int kvm_exitstats_check_extension(struct kvm *kvm);
 int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account *accounts);
+void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 account,
+			       u64 *buckets);
 
 /* exitstats_cpuid.c */
 bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32 account);
+void kvm_exitstats_guest_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets);
 
 /* Answer CPUID if *@eax is one of the four leaves and the VM counts. */
 static inline bool kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx,
@@ -239,6 +311,7 @@ static __always_inline void kvm_exitstats_enter(struct kvm_vcpu *vcpu) {}
 static __always_inline void kvm_exitstats_exit(struct kvm_vcpu *vcpu, u64 code) {}
 static __always_inline u64 kvm_exitstats_exit_tsc(struct kvm_vcpu *vcpu) { return rdtsc(); }
 static inline void kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code) {}
+static inline void kvm_exitstats_check_request(struct kvm_vcpu *vcpu) {}
 static inline void kvm_exitstats_run_begin(struct kvm_vcpu *vcpu) {}
 static inline void kvm_exitstats_run_end(struct kvm_vcpu *vcpu) {}
 static inline void kvm_exitstats_block(struct kvm_vcpu *vcpu) {}

@@ -19,34 +19,48 @@ struct exitstats_selection {
 	bool defined;
 	bool vcpu;		/* the vCPU's figures, not the VM's */
 	bool numbering;		/* the numbering, not figures */
+	bool bucket;		/* bucket @nr of the account's histogram, not its figures */
+	u32 nr;
 	u32 account;		/* NO_ACCOUNT: the figures are 0 */
 };
 
-/* @selector comes from the guest: bound each index derived from it, also under speculation. */
-static struct exitstats_selection exitstats_select(u32 selector)
+/*
+ * Decode @selector for a VM, which may have a histogram. It comes from the guest: bound each
+ * index derived from it, also under speculation.
+ */
+static struct exitstats_selection exitstats_select(u32 selector, bool histogram)
 {
 	struct exitstats_selection s = { .account = EXITSTATS_NO_ACCOUNT };
 	u32 n = selector & U16_MAX, kind = selector - n;
 
+	/* Plain numbers cannot be combined with it. */
+	if (kind > KVM_EXITSTATS_SELECT_REASON(0))
+		kind &= ~KVM_EXITSTATS_SELECT_VCPU;
+
 	switch (kind) {
+	case KVM_EXITSTATS_SELECT_BUCKET(0, 0) ...
+	     KVM_EXITSTATS_SELECT_BUCKET(KVM_EXITSTATS_NR_BUCKETS - 1, 0):
+		if (!histogram)
+			break;
+		s.bucket = true;
+		s.nr = (kind - KVM_EXITSTATS_SELECT_BUCKET(0, 0)) >> 16;
+		s.nr = array_index_nospec(s.nr, KVM_EXITSTATS_NR_BUCKETS);
+		fallthrough;
 	case 0:
 	case KVM_EXITSTATS_SELECT_REASON(0):
-	case KVM_EXITSTATS_SELECT_REASON(0) | KVM_EXITSTATS_SELECT_VCPU:
 		s.defined = kvm_exitstats_is_defined(n);
-		n = kvm_exitstats_account_of[array_index_nospec(kvm_exitstats_index(n),
-								KVM_EXITSTATS_NR_INDEXES)];
+		n = kvm_exitstats_account_of(n);
 		if (n != KVM_EXITSTATS_OTHER)
 			s.account = n;
 		break;
 	case KVM_EXITSTATS_SELECT_ACCOUNT(0):
-	case KVM_EXITSTATS_SELECT_ACCOUNT(0) | KVM_EXITSTATS_SELECT_VCPU:
 		s.numbering = n == (KVM_EXITSTATS_SELECT_NUMBERING & U16_MAX);
 		s.defined = s.numbering || n <= KVM_EXITSTATS_OTHER;
 		if (n <= KVM_EXITSTATS_OTHER)
 			s.account = array_index_nospec(n, KVM_EXITSTATS_FIRST_REASON);
 		break;
 	}
-	s.vcpu = s.defined && (kind & KVM_EXITSTATS_SELECT_VCPU);
+	s.vcpu = s.defined && (selector & KVM_EXITSTATS_SELECT_VCPU);
 	return s;
 }
 
@@ -72,10 +86,11 @@ static u64 exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 offset)
 	u32 i;
 
 	if (offset != exitstats_offset(KVM_EXITSTATS_ALL, longest))
-		return exitstats_read(stats, offset);
+		return exitstats_read(stats, offset + stats->tail);
 
 	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++)
-		longest = max(longest, READ_ONCE(stats->accounts[i].longest));
+		longest = max(longest, READ_ONCE(*kvm_exitstats_longest(stats,
+									&stats->accounts[i])));
 	return longest;
 }
 
@@ -134,7 +149,7 @@ static struct kvm_exitstats_account exitstats_of_vm(struct kvm_vcpu *vcpu,
 		sum.exits += exitstats_read(base, which->exits);
 		sum.cycles += exitstats_read(base, which->cycles);
 		if (which->longest)
-			sum.longest = max(sum.longest, exitstats_read(base, which->longest));
+			sum.longest = max(sum.longest, exitstats_longest(base, which->longest));
 	}
 	return sum;
 }
@@ -149,6 +164,54 @@ struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32
 	};
 
 	return exitstats_of_vm(vcpu, &which);
+}
+
+/*
+ * The bucket of the guest's histogram that most exits of host bucket @nr belong to. If the guest's
+ * TSC is scaled, a bucket of the host straddles two of the guest.
+ */
+static u32 exitstats_guest_bucket(struct kvm_vcpu *vcpu, u32 nr)
+{
+	return kvm_exitstats_bucket(exitstats_to_guest(vcpu, (3ULL << nr) / 2));
+}
+
+/* Add the buckets of @stats, a ledger of @vcpu's VM, to the guest's @buckets. */
+static void exitstats_add_guest_buckets(struct kvm_vcpu *vcpu,
+					const struct kvm_vcpu_exitstats *stats, u32 account,
+					u64 *buckets)
+{
+	u64 host[KVM_EXITSTATS_NR_BUCKETS] = {};
+	u32 i;
+
+	kvm_exitstats_add_buckets(stats, account, host);
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		buckets[exitstats_guest_bucket(vcpu, i)] += host[i];
+}
+
+/* Add what the guest reads of the histogram of @account, an exit reason of its VM. */
+void kvm_exitstats_guest_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
+{
+	struct kvm_exitstats *vm = &vcpu->kvm->arch.exitstats;
+	/* Pairs with exitstats_set_base(). */
+	const struct kvm_vcpu_exitstats *base = smp_load_acquire(&vm->base), *stats;
+
+	llist_for_each_entry(stats, READ_ONCE(vm->ledgers.first), next)
+		exitstats_add_guest_buckets(vcpu, stats, account, buckets);
+
+	/* The base has guest TSC cycles. */
+	if (base)
+		kvm_exitstats_add_buckets(base, account, buckets);
+}
+
+static u64 exitstats_bucket(struct kvm_vcpu *vcpu, const struct exitstats_selection *s)
+{
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS] = {};
+
+	if (s->vcpu)
+		exitstats_add_guest_buckets(vcpu, vcpu->arch.exitstats, s->account, buckets);
+	else
+		kvm_exitstats_guest_buckets(vcpu, s->account, buckets);
+	return buckets[s->nr];
 }
 
 /*
@@ -176,21 +239,22 @@ bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, 
 		return false;
 
 	if (leaf != KVM_EXITSTATS_LEAF_TOTAL) {
-		s = exitstats_select(selector);
+		s = exitstats_select(selector, vcpu->arch.exitstats->tail);
 		if (s.account != EXITSTATS_NO_ACCOUNT)
 			which.exits = exitstats_offset(s.account, exits);
 	}
-	if (leaf == KVM_EXITSTATS_LEAF_CYCLES && s.account != EXITSTATS_NO_ACCOUNT) {
+	if (leaf == KVM_EXITSTATS_LEAF_CYCLES && s.account != EXITSTATS_NO_ACCOUNT && !s.bucket) {
 		which.cycles = exitstats_offset(s.account, cycles);
 		which.longest = exitstats_offset(s.account, longest);
 	}
 
 	sum = s.vcpu ? exitstats_of_vcpu(vcpu, &which) : exitstats_of_vm(vcpu, &which);
-	if (s.account == EXITSTATS_NO_ACCOUNT) {
+	if (s.account == EXITSTATS_NO_ACCOUNT)
 		sum.exits = s.numbering ? kvm_exitstats_numbering : 0;
-		if (leaf != KVM_EXITSTATS_LEAF_REASON)
-			sum.cycles = 0;
-	}
+	else if (s.bucket)
+		sum.exits = exitstats_bucket(vcpu, &s);
+	if ((s.account == EXITSTATS_NO_ACCOUNT || s.bucket) && leaf != KVM_EXITSTATS_LEAF_REASON)
+		sum.cycles = 0;
 	status = s.defined ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 
 	*ebx = upper_32_bits(sum.cycles);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM exitstats: the tables in debugfs, kvm/<pid>-<fd>/exitstats for a VM and
- * kvm/<pid>-<fd>/vcpu<n>/exitstats for a vCPU.
+ * kvm/<pid>-<fd>/vcpu<n>/exitstats for a vCPU, and the histograms, exitstats_histogram beside
+ * each.
  *
  * An open file does not hold a reference to the VM. KVM removes the VM's directory before
  * it frees anything: this waits for readers, and later reads fail. With a reference, closing
@@ -44,6 +45,30 @@ static const char *exitstats_name(u32 code)
 	return "-";
 }
 
+/* How a table names an exit reason: each cell is one word. */
+struct exitstats_label {
+	char reason[8];
+	char name[32];
+};
+
+static void exitstats_name_account(struct exitstats_label *label, u32 account)
+{
+	bool svm = kvm_exitstats_numbering == KVM_EXITSTATS_NUMBERING_SVM;
+	u32 code;
+
+	if (account == KVM_EXITSTATS_OTHER) {
+		strscpy(label->reason, "-", sizeof(label->reason));
+		strscpy(label->name, "other", sizeof(label->name));
+		return;
+	}
+
+	code = kvm_exitstats_code_of(account);
+	snprintf(label->reason, sizeof(label->reason), svm ? "0x%x" : "%u", code);
+	/* Some names of SVM exits contain a space. */
+	strscpy(label->name, exitstats_name(code), sizeof(label->name));
+	strreplace(label->name, ' ', '_');
+}
+
 static void exitstats_show_row(struct seq_file *m, const char *reason, const char *name,
 			       const struct kvm_exitstats_account *account)
 {
@@ -53,19 +78,6 @@ static void exitstats_show_row(struct seq_file *m, const char *reason, const cha
 		   account->longest);
 }
 
-static void exitstats_show_reason(struct seq_file *m, u32 code,
-				  const struct kvm_exitstats_account *account)
-{
-	char reason[8], name[32];
-
-	snprintf(reason, sizeof(reason),
-		 kvm_exitstats_numbering == KVM_EXITSTATS_NUMBERING_SVM ? "0x%x" : "%u", code);
-	/* Each cell is one word, but some names of SVM exits contain a space. */
-	strscpy(name, exitstats_name(code), sizeof(name));
-	strreplace(name, ' ', '_');
-	exitstats_show_row(m, reason, name, account);
-}
-
 /*
  * Print a row for each exit reason that occurred, their total, and the other accounts. The
  * total is computed from the rows, so that a table adds up while vCPUs run.
@@ -73,6 +85,7 @@ static void exitstats_show_reason(struct seq_file *m, u32 code,
 static void exitstats_show(struct seq_file *m, const struct kvm_exitstats_account *accounts)
 {
 	struct kvm_exitstats_account total = {};
+	struct exitstats_label label;
 	u32 i;
 
 	seq_printf(m, "%-7s %-26s %16s %20s %12s %16s\n",
@@ -81,10 +94,8 @@ static void exitstats_show(struct seq_file *m, const struct kvm_exitstats_accoun
 	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++) {
 		if (!accounts[i].exits && !accounts[i].cycles)
 			continue;
-		if (i == KVM_EXITSTATS_OTHER)
-			exitstats_show_row(m, "-", "other", &accounts[i]);
-		else
-			exitstats_show_reason(m, kvm_exitstats_code_of(i), &accounts[i]);
+		exitstats_name_account(&label, i);
+		exitstats_show_row(m, label.reason, label.name, &accounts[i]);
 		total.exits += accounts[i].exits;
 		total.cycles += accounts[i].cycles;
 		total.longest = max(total.longest, accounts[i].longest);
@@ -144,6 +155,67 @@ out:
 }
 DEFINE_SHOW_ATTRIBUTE(exitstats_vm);
 
+/* Print a row for each bucket that is not empty. */
+static void exitstats_show_buckets(struct seq_file *m, const char *reason, const char *name,
+				   const u64 *buckets)
+{
+	u32 i;
+
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++) {
+		if (!buckets[i])
+			continue;
+		seq_printf(m, "%-7s %-26s %12llu ", reason, name, i ? BIT_ULL(i) : 0);
+		if (i == KVM_EXITSTATS_NR_BUCKETS - 1)
+			seq_printf(m, "%12s", "-");
+		else
+			seq_printf(m, "%12llu", BIT_ULL(i + 1) - 1);
+		seq_printf(m, " %16llu\n", buckets[i]);
+	}
+}
+
+/* Print the histograms of @vcpu, or if NULL, of all vCPUs of @kvm, and their sum. */
+static void exitstats_show_histogram(struct seq_file *m, struct kvm *kvm, struct kvm_vcpu *vcpu)
+{
+	u64 total[KVM_EXITSTATS_NR_BUCKETS] = {}, buckets[KVM_EXITSTATS_NR_BUCKETS];
+	const struct kvm_vcpu_exitstats *stats;
+	struct llist_node *first = READ_ONCE(kvm->arch.exitstats.ledgers.first);
+	struct exitstats_label label;
+	u32 i, b;
+
+	seq_printf(m, "%-7s %-26s %12s %12s %16s\n", "reason", "name", "from", "to", "exits");
+
+	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++) {
+		memset(buckets, 0, sizeof(buckets));
+		if (vcpu)
+			kvm_exitstats_add_buckets(vcpu->arch.exitstats, i, buckets);
+		else
+			llist_for_each_entry(stats, first, next)
+				kvm_exitstats_add_buckets(stats, i, buckets);
+
+		exitstats_name_account(&label, i);
+		exitstats_show_buckets(m, label.reason, label.name, buckets);
+		for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++)
+			total[b] += buckets[b];
+	}
+	exitstats_show_buckets(m, "total", "-", total);
+}
+
+static int exitstats_vcpu_histogram_show(struct seq_file *m, void *unused)
+{
+	struct kvm_vcpu *vcpu = m->private;
+
+	exitstats_show_histogram(m, vcpu->kvm, vcpu);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(exitstats_vcpu_histogram);
+
+static int exitstats_vm_histogram_show(struct seq_file *m, void *unused)
+{
+	exitstats_show_histogram(m, m->private, NULL);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(exitstats_vm_histogram);
+
 /* @dir is the directory of @vcpu. The VM's table is created with its first vCPU. */
 void kvm_exitstats_create_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir)
 {
@@ -156,4 +228,13 @@ void kvm_exitstats_create_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir)
 	if (!vcpu->vcpu_idx)
 		debugfs_create_file("exitstats", 0400, kvm->debugfs_dentry, kvm,
 				    &exitstats_vm_fops);
+
+	if (!vcpu->arch.exitstats->tail)
+		return;
+
+	debugfs_create_file("exitstats_histogram", 0400, dir, vcpu,
+			    &exitstats_vcpu_histogram_fops);
+	if (!vcpu->vcpu_idx)
+		debugfs_create_file("exitstats_histogram", 0400, kvm->debugfs_dentry, kvm,
+				    &exitstats_vm_histogram_fops);
 }

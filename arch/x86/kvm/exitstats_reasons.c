@@ -46,8 +46,8 @@ static const struct exitstats_range exitstats_svm[] = {
 u32 kvm_exitstats_numbering __read_mostly;
 u32 kvm_exitstats_nr_accounts __read_mostly;
 
-u8 kvm_exitstats_account_of[KVM_EXITSTATS_NR_INDEXES] __read_mostly;
-EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_account_of);
+u16 kvm_exitstats_offset_of[KVM_EXITSTATS_NR_INDEXES] __read_mostly;
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_offset_of);
 
 static u16 exitstats_codes[KVM_EXITSTATS_NR_INDEXES] __read_mostly;
 
@@ -61,27 +61,42 @@ static const struct exitstats_range *exitstats_ranges(u32 numbering, size_t *nr)
 	return exitstats_vmx;
 }
 
+static void exitstats_set_offset(u32 index, u32 account)
+{
+	kvm_exitstats_offset_of[index] = account * sizeof(struct kvm_exitstats_account);
+}
+
 /* Give each exit reason of @numbering its account. */
 void kvm_exitstats_setup_reasons(u32 numbering)
 {
 	const struct exitstats_range *range, *ranges;
-	u32 account = KVM_EXITSTATS_FIRST_REASON, code;
+	u32 account = KVM_EXITSTATS_FIRST_REASON, index, code;
 	size_t nr;
 
 	ranges = exitstats_ranges(numbering, &nr);
-	memset(kvm_exitstats_account_of, KVM_EXITSTATS_OTHER, sizeof(kvm_exitstats_account_of));
+	for (index = 0; index < KVM_EXITSTATS_NR_INDEXES; index++)
+		exitstats_set_offset(index, KVM_EXITSTATS_OTHER);
 
 	for (range = ranges; range < ranges + nr; range++) {
 		if (range->never)
 			continue;
 		for (code = range->first; code <= range->last; code++) {
-			kvm_exitstats_account_of[kvm_exitstats_index(code)] = account;
+			exitstats_set_offset(kvm_exitstats_index(code), account);
 			exitstats_codes[account++] = code;
 		}
 	}
 
 	kvm_exitstats_numbering = numbering;
 	kvm_exitstats_nr_accounts = account;
+}
+
+/* The account of exit reason @code, which may come from the guest; also under speculation. */
+u32 kvm_exitstats_account_of(u64 code)
+{
+	unsigned long index = array_index_nospec(kvm_exitstats_index(code),
+						 KVM_EXITSTATS_NR_INDEXES);
+
+	return kvm_exitstats_offset_of[index] / sizeof(struct kvm_exitstats_account);
 }
 
 /* Does the CPU's manual define exit reason @code, which may come from the guest? */

@@ -20,31 +20,71 @@ static u32 exitstats_selector(u32 account)
 	return KVM_EXITSTATS_SELECT_REASON(kvm_exitstats_code_of(account));
 }
 
+/* The entries that a state is filled with. */
+struct exitstats_writer {
+	struct kvm_exitstats_entry __user *entries;
+	u32 room;
+	u32 nr;
+};
+
+static int exitstats_write(struct exitstats_writer *w, u32 selector, u64 exits, u64 cycles,
+			   u64 longest)
+{
+	struct kvm_exitstats_entry entry = {
+		.selector = selector,
+		.exits = exits,
+		.cycles = cycles,
+		.longest = longest,
+	};
+
+	if (w->nr < w->room && copy_to_user(&w->entries[w->nr], &entry, sizeof(entry)))
+		return -EFAULT;
+	w->nr++;
+	return 0;
+}
+
+static int exitstats_write_buckets(struct exitstats_writer *w, struct kvm_vcpu *vcpu, u32 account)
+{
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS] = {};
+	u32 code = kvm_exitstats_code_of(account), i;
+	int r;
+
+	kvm_exitstats_guest_buckets(vcpu, account, buckets);
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++) {
+		if (!buckets[i])
+			continue;
+		r = exitstats_write(w, KVM_EXITSTATS_SELECT_BUCKET(i, code), buckets[i], 0, 0);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 static int exitstats_get_state(struct kvm_vcpu *vcpu, struct kvm_exitstats_state __user *state)
 {
+	struct exitstats_writer w = { .entries = state->entries };
 	struct kvm_exitstats_account view;
-	struct kvm_exitstats_entry entry = {};
-	u32 room, account, nr = 0;
+	u32 account;
+	int r;
 
-	if (get_user(room, &state->nr))
+	if (get_user(w.room, &state->nr))
 		return -EFAULT;
 
 	for (account = KVM_EXITSTATS_GUEST; account < kvm_exitstats_nr_accounts; account++) {
 		view = kvm_exitstats_guest_view(vcpu, account);
 		if (!view.exits && !view.cycles)
 			continue;
-		entry.selector = exitstats_selector(account);
-		entry.exits = view.exits;
-		entry.cycles = view.cycles;
-		entry.longest = view.longest;
-		if (nr < room && copy_to_user(&state->entries[nr], &entry, sizeof(entry)))
-			return -EFAULT;
-		nr++;
+		r = exitstats_write(&w, exitstats_selector(account), view.exits, view.cycles,
+				    view.longest);
+		if (!r && vcpu->arch.exitstats->tail && account >= KVM_EXITSTATS_FIRST_REASON)
+			r = exitstats_write_buckets(&w, vcpu, account);
+		if (r)
+			return r;
 	}
 
-	if (put_user(nr, &state->nr) || put_user(kvm_exitstats_numbering, &state->numbering))
+	if (put_user(w.nr, &state->nr) || put_user(kvm_exitstats_numbering, &state->numbering))
 		return -EFAULT;
-	return nr > room ? -E2BIG : 0;
+	return w.nr > w.room ? -E2BIG : 0;
 }
 
 /* Return the account of an entry, or 0 if its selector is not valid. */
@@ -54,8 +94,7 @@ static u32 exitstats_account(const struct kvm_exitstats_entry *entry)
 
 	switch (entry->selector - n) {
 	case KVM_EXITSTATS_SELECT_REASON(0):
-		return kvm_exitstats_account_of[array_index_nospec(kvm_exitstats_index(n),
-								   KVM_EXITSTATS_NR_INDEXES)];
+		return kvm_exitstats_account_of(n);
 	case KVM_EXITSTATS_SELECT_ACCOUNT(0):
 		return n <= KVM_EXITSTATS_OTHER ? n : 0;
 	default:
@@ -63,52 +102,142 @@ static u32 exitstats_account(const struct kvm_exitstats_entry *entry)
 	}
 }
 
-/* Sum the entries by account into @figures, and those of exit reasons into "all". */
-static int exitstats_read_entries(struct kvm_exitstats_account *figures,
-				  const struct kvm_exitstats_state *state)
+static bool exitstats_is_bucket(u32 selector)
 {
-	struct kvm_exitstats_account *all = &figures[KVM_EXITSTATS_ALL];
-	const struct kvm_exitstats_entry *entry = state->entries;
-	u32 account, i;
+	return selector - KVM_EXITSTATS_SELECT_BUCKET(0, 0) <
+	       KVM_EXITSTATS_SELECT_BUCKET(KVM_EXITSTATS_NR_BUCKETS, 0) -
+	       KVM_EXITSTATS_SELECT_BUCKET(0, 0);
+}
 
-	for (i = 0; i < state->nr; i++, entry++) {
-		account = exitstats_account(entry);
-		if (!account || entry->reserved)
-			return -EINVAL;
-		account = array_index_nospec(account, kvm_exitstats_nr_accounts);
-		figures[account].exits += entry->exits;
-		figures[account].cycles += entry->cycles;
-		figures[account].longest = max(figures[account].longest, entry->longest);
-		if (account >= KVM_EXITSTATS_OTHER) {
-			all->exits += entry->exits;
-			all->cycles += entry->cycles;
-			all->longest = max(all->longest, entry->longest);
-		}
+static u64 *exitstats_buckets(const struct kvm_vcpu_exitstats *figures, u32 account)
+{
+	return kvm_exitstats_tail(figures, &figures->accounts[account])->buckets;
+}
+
+static int exitstats_read_bucket(struct kvm_vcpu_exitstats *figures,
+				 const struct kvm_exitstats_entry *entry)
+{
+	u32 nr = (entry->selector - KVM_EXITSTATS_SELECT_BUCKET(0, 0)) >> 16;
+	u32 account = kvm_exitstats_account_of(entry->selector & U16_MAX);
+
+	if (!figures->tail || entry->reserved || entry->cycles || entry->longest)
+		return -EINVAL;
+
+	nr = array_index_nospec(nr, KVM_EXITSTATS_NR_BUCKETS);
+	exitstats_buckets(figures, account)[nr] += entry->exits;
+	return 0;
+}
+
+static int exitstats_read_entry(struct kvm_vcpu_exitstats *figures,
+				const struct kvm_exitstats_entry *entry)
+{
+	struct kvm_exitstats_account *all = &figures->accounts[KVM_EXITSTATS_ALL], *to;
+	u32 account = exitstats_account(entry);
+	u64 *longest;
+
+	if (!account || entry->reserved)
+		return -EINVAL;
+
+	to = &figures->accounts[array_index_nospec(account, kvm_exitstats_nr_accounts)];
+	longest = kvm_exitstats_longest(figures, to);
+	*longest = max(*longest, entry->longest);
+	to->exits += entry->exits;
+	to->cycles += entry->cycles;
+	if (account >= KVM_EXITSTATS_OTHER) {
+		all->exits += entry->exits;
+		all->cycles += entry->cycles;
 	}
 	return 0;
 }
 
+static bool exitstats_buckets_add_up(const struct kvm_vcpu_exitstats *figures, u32 account)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		sum += exitstats_buckets(figures, account)[i];
+	return sum == figures->accounts[account].exits;
+}
+
+/* Sum the entries by account into @figures, and those of exit reasons into "all". */
+static int exitstats_read_entries(struct kvm_vcpu_exitstats *figures,
+				  const struct kvm_exitstats_state *state)
+{
+	u32 i;
+	int r;
+
+	for (i = 0; i < state->nr; i++) {
+		if (exitstats_is_bucket(state->entries[i].selector))
+			r = exitstats_read_bucket(figures, &state->entries[i]);
+		else
+			r = exitstats_read_entry(figures, &state->entries[i]);
+		if (r)
+			return r;
+	}
+
+	/* The guest cannot read the buckets of "other", and they are not saved. */
+	for (i = KVM_EXITSTATS_FIRST_REASON; figures->tail && i < kvm_exitstats_nr_accounts; i++) {
+		if (!exitstats_buckets_add_up(figures, i))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* Return: an empty ledger for a VM's figures, with all buckets of the histogram, or NULL. */
+static struct kvm_vcpu_exitstats *exitstats_alloc_figures(bool histogram)
+{
+	struct kvm_vcpu_exitstats *figures = kvm_exitstats_alloc(histogram);
+	struct kvm_exitstats_tail *tail;
+	u32 i;
+
+	for (i = KVM_EXITSTATS_OTHER; figures && histogram && i < kvm_exitstats_nr_accounts; i++) {
+		tail = kvm_exitstats_tail(figures, &figures->accounts[i]);
+		tail->buckets = kvm_exitstats_alloc_buckets(GFP_KERNEL_ACCOUNT);
+		if (!tail->buckets) {
+			kvm_exitstats_free(figures);
+			return NULL;
+		}
+	}
+	return figures;
+}
+
+static void exitstats_set_buckets(struct kvm_vcpu *vcpu, struct kvm_vcpu_exitstats *base,
+				  const struct kvm_vcpu_exitstats *figures, u32 account)
+{
+	u64 *to = exitstats_buckets(base, account), *from = exitstats_buckets(figures, account);
+	u64 view[KVM_EXITSTATS_NR_BUCKETS] = {};
+	u32 i;
+
+	kvm_exitstats_guest_buckets(vcpu, account, view);
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		WRITE_ONCE(to[i], to[i] + from[i] - view[i]);
+}
+
 /* Make the guest's view equal @figures: the base becomes what the ledgers lack. */
-static int exitstats_set_base(struct kvm_vcpu *vcpu, const struct kvm_exitstats_account *figures)
+static int exitstats_set_base(struct kvm_vcpu *vcpu, const struct kvm_vcpu_exitstats *figures)
 {
 	struct kvm_exitstats *vm = &vcpu->kvm->arch.exitstats;
 	struct kvm_vcpu_exitstats *base = vm->base;
+	const struct kvm_exitstats_account *from;
 	struct kvm_exitstats_account view, *to;
 	u32 i;
 
 	if (!base) {
-		base = kzalloc(struct_size(base, accounts, kvm_exitstats_nr_accounts),
-			       GFP_KERNEL_ACCOUNT);
+		base = exitstats_alloc_figures(figures->tail);
 		if (!base)
 			return -ENOMEM;
 	}
 
 	for (i = 0; i < kvm_exitstats_nr_accounts; i++) {
+		if (figures->tail && i >= KVM_EXITSTATS_FIRST_REASON)
+			exitstats_set_buckets(vcpu, base, figures, i);
 		view = kvm_exitstats_guest_view(vcpu, i);
+		from = &figures->accounts[i];
 		to = &base->accounts[i];
-		WRITE_ONCE(to->cycles, to->cycles + figures[i].cycles - view.cycles);
-		WRITE_ONCE(to->exits, to->exits + figures[i].exits - view.exits);
-		WRITE_ONCE(to->longest, figures[i].longest);
+		WRITE_ONCE(to->cycles, to->cycles + from->cycles - view.cycles);
+		WRITE_ONCE(to->exits, to->exits + from->exits - view.exits);
+		WRITE_ONCE(*kvm_exitstats_longest(base, to), *kvm_exitstats_longest(figures, from));
 	}
 
 	/* Pairs with exitstats_of_vm(). */
@@ -119,7 +248,7 @@ static int exitstats_set_base(struct kvm_vcpu *vcpu, const struct kvm_exitstats_
 static int exitstats_set_state(struct kvm_vcpu *vcpu,
 			       const struct kvm_exitstats_state __user *user)
 {
-	struct kvm_exitstats_account *figures = NULL;
+	struct kvm_vcpu_exitstats *figures = NULL;
 	struct kvm_exitstats_state *state, header;
 	int r;
 
@@ -128,13 +257,13 @@ static int exitstats_set_state(struct kvm_vcpu *vcpu,
 	if (header.nr > KVM_EXITSTATS_MAX_ENTRIES || header.numbering != kvm_exitstats_numbering)
 		return -EINVAL;
 
-	state = memdup_user(user, struct_size(state, entries, header.nr));
+	state = vmemdup_user(user, struct_size(state, entries, header.nr));
 	if (IS_ERR(state))
 		return PTR_ERR(state);
 	state->nr = header.nr;
 
 	r = -ENOMEM;
-	figures = kcalloc(kvm_exitstats_nr_accounts, sizeof(*figures), GFP_KERNEL);
+	figures = exitstats_alloc_figures(vcpu->arch.exitstats->tail);
 	if (!figures)
 		goto out;
 
@@ -146,8 +275,9 @@ static int exitstats_set_state(struct kvm_vcpu *vcpu,
 	r = exitstats_set_base(vcpu, figures);
 	mutex_unlock(&vcpu->kvm->lock);
 out:
-	kfree(figures);
-	kfree(state);
+	if (figures)
+		kvm_exitstats_free(figures);
+	kvfree(state);
 	return r;
 }
 

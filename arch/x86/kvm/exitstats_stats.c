@@ -31,6 +31,12 @@ static const struct exitstats_scalar exitstats_scalars[] = {
 #define EXITSTATS_NR_HISTS	2
 #define EXITSTATS_NR_DESCS	(EXITSTATS_NR_HISTS + ARRAY_SIZE(exitstats_scalars))
 
+/*
+ * exit_cycles_hist, if the vCPU has the histogram. KVM's logarithmic histograms have one more
+ * bucket in front, for the value 0.
+ */
+#define EXITSTATS_NR_LOG	(1 + KVM_EXITSTATS_NR_BUCKETS)
+
 /* Kernels differ in the type of a descriptor that includes its name. */
 #define EXITSTATS_SIZE_DESC	sizeof(kvm_vcpu_stats_desc[0])
 
@@ -55,7 +61,7 @@ static void exitstats_describe(void **next, const char *name, u32 flags, u32 nr,
 }
 
 /* The unit of a linear histogram is that of its buckets' ranges: exit reasons have none. */
-static void exitstats_describe_all(void *descs, u32 offset)
+static void exitstats_describe_all(void *descs, u32 offset, bool histogram)
 {
 	u32 hist = KVM_STATS_TYPE_LINEAR_HIST | KVM_STATS_UNIT_NONE;
 	u32 nr = exitstats_nr_buckets(), i;
@@ -66,6 +72,10 @@ static void exitstats_describe_all(void *descs, u32 offset)
 		exitstats_describe(&descs, exitstats_scalars[i].name,
 				   exitstats_scalars[i].type | KVM_STATS_UNIT_CYCLES, 1, 0,
 				   &offset);
+	if (histogram)
+		exitstats_describe(&descs, "exit_cycles_hist",
+				   KVM_STATS_TYPE_LOG_HIST | KVM_STATS_UNIT_CYCLES,
+				   EXITSTATS_NR_LOG, 0, &offset);
 }
 
 static int exitstats_fill(struct kvm_vcpu *vcpu, u64 *data)
@@ -92,6 +102,9 @@ static int exitstats_fill(struct kvm_vcpu *vcpu, u64 *data)
 		*scalar++ = exitstats_scalars[i].type == KVM_STATS_TYPE_PEAK ? from->longest :
 									       from->cycles;
 	}
+	for (i = KVM_EXITSTATS_OTHER;
+	     vcpu->arch.exitstats->tail && i < kvm_exitstats_nr_accounts; i++)
+		kvm_exitstats_add_buckets(vcpu->arch.exitstats, i, scalar + 1);
 
 	kfree(accounts);
 	return 0;
@@ -104,18 +117,20 @@ ssize_t kvm_arch_vcpu_stats_read(struct kvm_vcpu *vcpu, char __user *buffer, siz
 	struct kvm_stats_header header = kvm_vcpu_stats_header;
 	u32 size_usual = header.num_desc * EXITSTATS_SIZE_DESC, size_descs, size_data;
 	void *descs, *data;
+	bool histogram;
 	ssize_t r;
 
 	if (!vcpu->arch.exitstats)
 		return kvm_stats_read(vcpu->stats_id, &kvm_vcpu_stats_header, kvm_vcpu_stats_desc,
 				      &vcpu->stat, sizeof(vcpu->stat), buffer, size, offset);
 
-	header.num_desc += EXITSTATS_NR_DESCS;
+	histogram = vcpu->arch.exitstats->tail;
+	header.num_desc += EXITSTATS_NR_DESCS + histogram;
 	size_descs = header.num_desc * EXITSTATS_SIZE_DESC;
 	header.data_offset = header.desc_offset + size_descs;
 	size_data = sizeof(vcpu->stat) +
-		    (EXITSTATS_NR_HISTS * exitstats_nr_buckets() + ARRAY_SIZE(exitstats_scalars)) *
-		    sizeof(u64);
+		    (EXITSTATS_NR_HISTS * exitstats_nr_buckets() + ARRAY_SIZE(exitstats_scalars) +
+		     histogram * EXITSTATS_NR_LOG) * sizeof(u64);
 
 	descs = kvzalloc(size_descs + size_data, GFP_KERNEL_ACCOUNT);
 	if (!descs)
@@ -123,7 +138,7 @@ ssize_t kvm_arch_vcpu_stats_read(struct kvm_vcpu *vcpu, char __user *buffer, siz
 
 	data = descs + size_descs;
 	memcpy(descs, kvm_vcpu_stats_desc, size_usual);
-	exitstats_describe_all(descs + size_usual, sizeof(vcpu->stat));
+	exitstats_describe_all(descs + size_usual, sizeof(vcpu->stat), histogram);
 	memcpy(data, &vcpu->stat, sizeof(vcpu->stat));
 	r = exitstats_fill(vcpu, data + sizeof(vcpu->stat));
 	if (!r)

@@ -39,13 +39,20 @@
  *				are how often it was entered
  *	SELECT_NUMBERING	EAX of leaf EXITS is the numbering, one of
  *				KVM_EXITSTATS_NUMBERING_*
+ *	SELECT_BUCKET(b, n)	if the VM has the histogram, exits of reason n that took
+ *				2^b to 2^(b+1) - 1 cycles; the first bucket also has
+ *				those that took 0, and the last one all that took longer.
+ *				A reason's buckets add up to its exits. Its cycles are 0
  *	SELECT_*() | SELECT_VCPU	the same for the vCPU that executes CPUID. Plain numbers
  *				cannot be combined with it
  */
 #define KVM_EXITSTATS_SELECT_REASON(n)	(0x4f000000u + (n))
 #define KVM_EXITSTATS_SELECT_ACCOUNT(a)	(0x4f010000u + (a))
 #define KVM_EXITSTATS_SELECT_NUMBERING	0x4f01ffffu
+#define KVM_EXITSTATS_SELECT_BUCKET(b, n) (0x4f200000u + (b) * 0x10000u + (n))
 #define KVM_EXITSTATS_SELECT_VCPU	0x00800000u
+
+#define KVM_EXITSTATS_NR_BUCKETS	32
 
 #define KVM_EXITSTATS_ACCOUNT_ALL	0	/* all exits */
 #define KVM_EXITSTATS_ACCOUNT_GUEST	1	/* in the guest */
@@ -84,6 +91,7 @@
 
 #define KVM_EXITSTATS_COUNT		1	/* count, and answer the leaves */
 #define KVM_EXITSTATS_CPL0		2	/* answer the leaves at CPL 0 only */
+#define KVM_EXITSTATS_HISTOGRAM		4	/* have the histogram, see SELECT_BUCKET() */
 
 /*
  * For live migration: group and attribute of a vCPU's KVM_GET_DEVICE_ATTR and
@@ -97,20 +105,21 @@
  * Set: the guest's next reading continues from these figures. Stop all vCPUs first; they may
  * have run before. The host's statistics do not change. An exit reason that
  * this kernel does not know is added to KVM_EXITSTATS_ACCOUNT_OTHER.
- * EINVAL: another numbering, another selector, nr too large, or reserved is not 0.
+ * EINVAL: another numbering, another selector, nr too large, reserved is not 0, or an exit
+ * reason's buckets do not add up to its exits: both VMs have the histogram, or neither has.
  * ENXIO for both: the VM does not count.
  */
 #define KVM_VCPU_EXITSTATS		0x4ffffffc
 #define KVM_VCPU_EXITSTATS_STATE	0
 
-#define KVM_EXITSTATS_MAX_ENTRIES	256
+#define KVM_EXITSTATS_MAX_ENTRIES	4096
 
 struct kvm_exitstats_entry {
-	__u32 selector;	/* SELECT_REASON(), or SELECT_ACCOUNT() of GUEST to OTHER */
+	__u32 selector;	/* SELECT_REASON(), SELECT_BUCKET(), SELECT_ACCOUNT() of GUEST to OTHER */
 	__u32 reserved;
 	__u64 exits;
-	__u64 cycles;	/* guest TSC cycles */
-	__u64 longest;	/* guest TSC cycles */
+	__u64 cycles;	/* guest TSC cycles; 0 for a bucket */
+	__u64 longest;	/* guest TSC cycles; 0 for a bucket */
 };
 
 struct kvm_exitstats_state {

@@ -28,6 +28,20 @@ struct kvm_exitstats_account {
 	u64 longest;
 };
 
+/**
+ * struct kvm_exitstats_tail - what a ledger with a histogram has for each account in addition
+ * @buckets: the exits by the logarithm of the host TSC cycles that they took,
+ *	     KVM_EXITSTATS_NR_BUCKETS of them; NULL before the first exit
+ * @limit: kvm_exitstats_enter() takes the rare path for an exit that took longer: @longest,
+ *	   but at most what the last bucket begins with
+ * @longest: takes the place of that in the account, which stays 0
+ */
+struct kvm_exitstats_tail {
+	u64 *buckets;
+	u64 limit;
+	u64 longest;
+};
+
 /*
  * The accounts of a vCPU, by index. The first indexes, up to KVM_EXITSTATS_OTHER, are the
  * account numbers in uapi linux/kvm_exitstats.h. One account follows for each exit reason
@@ -53,12 +67,18 @@ enum {
  * @took: host TSC cycles of the latest exit's earlier pieces
  * @pieces: stands in for @reason as @account while an exit goes on after its first
  *	    piece. Its longest exit is 0, so that kvm_exitstats_enter() takes the rare path
+ * @spare: buckets for the next exit reason that needs some, zeroed: VM entry cannot
+ *	   allocate
+ * @traced: the account of an exit that is still to be traced, or NULL
+ * @traced_cycles: what it took
  * @next: the next one of this VM's ledgers
  * @counted: the latest exit has been counted already
  * @running: in KVM_RUN, and not blocked
  * @since: host TSC when the clock moved to @account
  * @account: the account that the time since @since belongs to; NULL: the guest
- * @accounts: see the enum above
+ * @tail: with a histogram, the distance in bytes from an account to its struct
+ *	  kvm_exitstats_tail; without, 0
+ * @accounts: see the enum above, then @pieces, then with a histogram the tails of all of them
  *
  * Only the thread that holds vcpu->mutex writes, with preemption or interrupts
  * disabled. Anybody reads at any time: each counter has one writer and is aligned, so that
@@ -72,13 +92,17 @@ struct kvm_vcpu_exitstats {
 	u64 created;
 	struct kvm_exitstats_account *reason;
 	u64 took;
-	struct kvm_exitstats_account pieces;
+	struct kvm_exitstats_account *pieces;
+	u64 *spare;
+	struct kvm_exitstats_account *traced;
+	u64 traced_cycles;
 	struct llist_node next;
 
 	u64 since ____cacheline_aligned;
 	struct kvm_exitstats_account *account;
 	bool counted;
 	bool running;
+	u32 tail;
 	struct kvm_exitstats_account accounts[];
 };
 

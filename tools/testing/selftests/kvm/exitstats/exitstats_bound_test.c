@@ -59,7 +59,7 @@ FIXTURE_SETUP(bound)
 /* Nobody wrote behind a ledger. */
 static bool is_intact(struct kvm_vcpu *vcpu)
 {
-	const char *canary = (char *)vcpu->arch.exitstats + exitstats_cache->size;
+	const char *canary = (char *)vcpu->arch.exitstats + exitstats_cache[!!vcpu->arch.exitstats->tail]->size;
 	int i;
 
 	for (i = 0; i < SHIM_CANARY_SIZE; i++)
@@ -631,7 +631,7 @@ TEST_F(bound, guest_tsc)
 	self->vcpu->arch.l1_tsc_scaling_ratio = SHIM_TSC_RATIO_1 * 3;
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 1500, 18, 0, 0);
 
-	self->kvm->arch.exitstats.base = calloc(1, exitstats_cache->size);
+	self->kvm->arch.exitstats.base = kvm_exitstats_alloc(false);
 	self->kvm->arch.exitstats.base->accounts[account] =
 		(struct kvm_exitstats_account) { .cycles = 7, .exits = 1, .longest = 2000 };
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 2000, 18, 7, 0);

@@ -42,6 +42,10 @@
 #undef IS_ENABLED
 #define IS_ENABLED(option)	1
 
+#ifndef BIT_ULL
+#define BIT_ULL(nr)	(1ull << (nr))
+#endif
+
 #ifndef U16_MAX
 #define U16_MAX	((u16)~0)
 #define U32_MAX	((u32)~0)
@@ -123,6 +127,32 @@ static inline void shim_barrier(void)
 
 #endif /* SHIM_TIMED */
 
+/* One tracepoint. A test turns it on; a bench has a key that is off. */
+struct kvm_vcpu;
+
+#ifdef SHIM_TIMED
+#define tracepoint_enabled(tp)	unlikely(!static_branch_on())
+#else
+static bool shim_tracing;
+#define tracepoint_enabled(tp)	shim_tracing
+#endif
+
+static void (*shim_trace)(struct kvm_vcpu *vcpu, u32 reason, u64 cycles) __maybe_unused;
+
+#define DECLARE_TRACEPOINT(tp)
+#define EXPORT_TRACEPOINT_SYMBOL_GPL(tp)
+#define TP_PROTO(...)		__VA_ARGS__
+#define TP_ARGS(...)		__VA_ARGS__
+#define DECLARE_TRACE(name, proto, args)				\
+	static inline void trace_##name##_tp(proto)			\
+	{								\
+		if (shim_trace)						\
+			shim_trace(args);				\
+	}								\
+	struct shim_end_of_trace
+
+#define instrumentation_begin()
+#define instrumentation_end()
 #define rdtsc_ordered()		rdtsc()
 #define preempt_disable()
 #define preempt_enable()
@@ -130,6 +160,8 @@ static inline void shim_barrier(void)
 /* A slab cache: objects with a canary behind them */
 #define SLAB_ACCOUNT		0
 #define GFP_KERNEL_ACCOUNT	0
+#define __GFP_NOFAIL		0
+#define kcalloc(nr, size, gfp)	calloc(nr, size)
 #define SHIM_CANARY		0x5a
 #define SHIM_CANARY_SIZE	4096
 
@@ -205,6 +237,7 @@ struct kvm_vcpu {
 	struct kvm *kvm;
 	bool preempted;
 	int cpl;
+	u64 requests;
 	struct {
 #ifdef SHIM_TIMED
 		/* The pointer has a cache line of its own, as in the kernel. */
@@ -223,6 +256,21 @@ struct kvm {
 	int created_vcpus;
 	struct kvm_vcpu vcpu_array[SHIM_VCPUS];
 };
+
+#define KVM_ARCH_REQ(nr)	((nr) + 8)
+
+static inline void kvm_make_request(int nr, struct kvm_vcpu *vcpu)
+{
+	vcpu->requests |= 1ull << nr;
+}
+
+static inline bool kvm_check_request(int nr, struct kvm_vcpu *vcpu)
+{
+	bool made = vcpu->requests & 1ull << nr;
+
+	vcpu->requests &= ~(1ull << nr);
+	return made;
+}
 
 struct dentry;
 
