@@ -74,7 +74,7 @@ static __always_inline void exitstats_settle(struct kvm_vcpu_exitstats *stats, b
 	}
 	stats->since = now;
 	stats->reason = reason;
-	stats->took = took;
+	WRITE_ONCE(stats->took, took);
 }
 
 /* Leave the latest exit for account @to. @over: the exit counts. */
@@ -83,7 +83,7 @@ static __always_inline void exitstats_away(struct kvm_vcpu_exitstats *stats, u32
 {
 	exitstats_settle(stats, over, now);
 	if (over)
-		stats->counted = true;
+		WRITE_ONCE(stats->counted, true);
 	stats->account = &stats->accounts[to];
 	stats->account->exits++;
 }
@@ -132,8 +132,8 @@ static __always_inline bool exitstats_finish(struct kvm_vcpu_exitstats *stats, u
 			stats->traced_cycles = stats->took;
 		}
 	}
-	stats->counted = false;
-	stats->took = 0;
+	WRITE_ONCE(stats->counted, false);
+	WRITE_ONCE(stats->took, 0);
 	return (stats->tail && !stats->spare) || stats->traced;
 }
 
@@ -317,7 +317,7 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 account, u64 *buckets)
 {
 	const struct kvm_exitstats_account *reason = &stats->accounts[account];
-	u64 copy[KVM_EXITSTATS_NR_BUCKETS], exits, sum;
+	u64 copy[KVM_EXITSTATS_NR_BUCKETS], exits, took, sum;
 	int i, retries = 100;
 	const u64 *from;
 
@@ -329,8 +329,10 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 			copy[i] = from ? READ_ONCE(from[i]) : 0;
 			sum += copy[i];
 		}
+		/* Before @counted: an exit that ends now must not be taken for one of 0 cycles. */
+		took = READ_ONCE(stats->took);
 		if (READ_ONCE(stats->counted) && READ_ONCE(stats->reason) == reason) {
-			copy[kvm_exitstats_bucket(READ_ONCE(stats->took))]++;
+			copy[kvm_exitstats_bucket(took)]++;
 			sum++;
 		}
 	} while (sum != exits && --retries);
