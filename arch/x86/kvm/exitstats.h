@@ -291,6 +291,7 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 /* exitstats_cpuid.c */
 bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32 account);
+void kvm_exitstats_ledger_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets);
 void kvm_exitstats_guest_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets);
 
 /* Answer CPUID if *@eax is one of the four leaves and the VM counts. */

@@ -188,19 +188,41 @@ static void exitstats_add_guest_buckets(struct kvm_vcpu *vcpu,
 		buckets[exitstats_guest_bucket(vcpu, i)] += host[i];
 }
 
-/* Add what the guest reads of the histogram of @account, an exit reason of its VM. */
+/* Add what the VM's ledgers have in the histogram of @account, an exit reason. */
+void kvm_exitstats_ledger_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
+{
+	struct llist_node *first = READ_ONCE(vcpu->kvm->arch.exitstats.ledgers.first);
+	const struct kvm_vcpu_exitstats *stats;
+
+	llist_for_each_entry(stats, first, next)
+		exitstats_add_guest_buckets(vcpu, stats, account, buckets);
+}
+
+/*
+ * Set @buckets to what the guest reads of the histogram of @account, an exit reason of its VM.
+ *
+ * The base takes an exit that was not over when the state was restored off the bucket of what it
+ * had taken until then. It may have moved up since: take it off where it is.
+ */
 void kvm_exitstats_guest_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
 {
-	struct kvm_exitstats *vm = &vcpu->kvm->arch.exitstats;
 	/* Pairs with exitstats_set_base(). */
-	const struct kvm_vcpu_exitstats *base = smp_load_acquire(&vm->base), *stats;
+	const struct kvm_vcpu_exitstats *base = smp_load_acquire(&vcpu->kvm->arch.exitstats.base);
+	u32 i;
 
-	llist_for_each_entry(stats, READ_ONCE(vm->ledgers.first), next)
-		exitstats_add_guest_buckets(vcpu, stats, account, buckets);
+	memset(buckets, 0, KVM_EXITSTATS_NR_BUCKETS * sizeof(*buckets));
+	kvm_exitstats_ledger_buckets(vcpu, account, buckets);
+	if (!base)
+		return;
 
 	/* The base has guest TSC cycles. */
-	if (base)
-		kvm_exitstats_add_buckets(base, account, buckets);
+	kvm_exitstats_add_buckets(base, account, buckets);
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS - 1; i++) {
+		if ((s64)buckets[i] < 0) {
+			buckets[i + 1] += buckets[i];
+			buckets[i] = 0;
+		}
+	}
 }
 
 static u64 exitstats_bucket(struct kvm_vcpu *vcpu, const struct exitstats_selection *s)

@@ -45,7 +45,7 @@ static int exitstats_write(struct exitstats_writer *w, u32 selector, u64 exits, 
 
 static int exitstats_write_buckets(struct exitstats_writer *w, struct kvm_vcpu *vcpu, u32 account)
 {
-	u64 buckets[KVM_EXITSTATS_NR_BUCKETS] = {};
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS];
 	u32 code = kvm_exitstats_code_of(account), i;
 	int r;
 
@@ -206,12 +206,12 @@ static void exitstats_set_buckets(struct kvm_vcpu *vcpu, struct kvm_vcpu_exitsta
 				  const struct kvm_vcpu_exitstats *figures, u32 account)
 {
 	u64 *to = exitstats_buckets(base, account), *from = exitstats_buckets(figures, account);
-	u64 view[KVM_EXITSTATS_NR_BUCKETS] = {};
+	u64 here[KVM_EXITSTATS_NR_BUCKETS] = {};
 	u32 i;
 
-	kvm_exitstats_guest_buckets(vcpu, account, view);
+	kvm_exitstats_ledger_buckets(vcpu, account, here);
 	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
-		WRITE_ONCE(to[i], to[i] + from[i] - view[i]);
+		WRITE_ONCE(to[i], from[i] - here[i]);
 }
 
 /* Make the guest's view equal @figures: the base becomes what the ledgers lack. */
