@@ -345,12 +345,17 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 struct kvm_vcpu_exitstats *kvm_exitstats_alloc(bool histogram)
 {
 	struct kvm_vcpu_exitstats *stats;
+	u32 i;
 
 	stats = kmem_cache_zalloc(exitstats_cache[histogram], GFP_KERNEL_ACCOUNT);
 	if (!stats)
 		return NULL;
 
+	/* Each exit takes longer than that. */
 	stats->pieces = &stats->accounts[kvm_exitstats_nr_accounts];
+	for (i = histogram ? 0 : kvm_exitstats_nr_accounts; i <= kvm_exitstats_nr_accounts; i++)
+		stats->accounts[i].longest = -1ULL;
+
 	if (!histogram)
 		return stats;
 

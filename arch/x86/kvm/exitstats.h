@@ -123,8 +123,8 @@ static __always_inline u64 *kvm_exitstats_longest(const struct kvm_vcpu_exitstat
 }
 
 /*
- * Count an exit that took @cycles, which are more than 0, in the histogram.
- * Return: false if there is no histogram, or if this is for the rare path.
+ * Count an exit that took @cycles in the histogram.
+ * Return: false if there is no histogram, or if this is for the rare path, as no cycles are.
  */
 static __always_inline bool __kvm_exitstats_enter_tail(struct kvm_vcpu_exitstats *stats,
 						       struct kvm_exitstats_account *reason,
@@ -132,7 +132,7 @@ static __always_inline bool __kvm_exitstats_enter_tail(struct kvm_vcpu_exitstats
 {
 	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
 
-	if (!stats->tail || cycles > tail->limit)
+	if (!stats->tail || cycles - 1 >= tail->limit)
 		return false;
 
 	tail->buckets[__fls(cycles)]++;
@@ -147,7 +147,7 @@ static __always_inline void __kvm_exitstats_enter(struct kvm_vcpu *vcpu, u64 now
 	u64 cycles = now - stats->since;
 
 	/* The longest so far, or an exit in several pieces: see struct kvm_vcpu_exitstats. */
-	if (unlikely(cycles > reason->longest) &&
+	if (unlikely((s64)cycles > (s64)reason->longest) &&
 	    !__kvm_exitstats_enter_tail(stats, reason, cycles)) {
 		__kvm_exitstats_enter_rare(vcpu, now);
 		return;

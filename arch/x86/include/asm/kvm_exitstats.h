@@ -34,7 +34,7 @@ struct kvm_exitstats_account {
  *	     KVM_EXITSTATS_NR_BUCKETS of them; NULL before the first exit
  * @limit: kvm_exitstats_enter() takes the rare path for an exit that took longer: @longest,
  *	   but at most what the last bucket begins with
- * @longest: takes the place of that in the account, which stays 0
+ * @longest: takes the place of that in the account, which is -1: each exit takes longer
  */
 struct kvm_exitstats_tail {
 	u64 *buckets;
@@ -66,7 +66,7 @@ enum {
  *	    the first VM entry, userspace
  * @took: host TSC cycles of the latest exit's earlier pieces
  * @pieces: stands in for @reason as @account while an exit goes on after its first
- *	    piece. Its longest exit is 0, so that kvm_exitstats_enter() takes the rare path
+ *	    piece. Its longest exit is -1, so that kvm_exitstats_enter() takes the rare path
  * @spare: buckets for the next exit reason that needs some, zeroed: VM entry cannot
  *	   allocate
  * @traced: the account of an exit that is still to be traced, or NULL
