@@ -43,13 +43,11 @@ static int exitstats_write(struct exitstats_writer *w, u32 selector, u64 exits, 
 	return 0;
 }
 
-static int exitstats_write_buckets(struct exitstats_writer *w, struct kvm_vcpu *vcpu, u32 account)
+static int exitstats_write_buckets(struct exitstats_writer *w, u32 account, const u64 *buckets)
 {
-	u64 buckets[KVM_EXITSTATS_NR_BUCKETS];
 	u32 code = kvm_exitstats_code_of(account), i;
 	int r;
 
-	kvm_exitstats_guest_buckets(vcpu, account, buckets);
 	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++) {
 		if (!buckets[i])
 			continue;
@@ -63,8 +61,10 @@ static int exitstats_write_buckets(struct exitstats_writer *w, struct kvm_vcpu *
 static int exitstats_get_state(struct kvm_vcpu *vcpu, struct kvm_exitstats_state __user *state)
 {
 	struct exitstats_writer w = { .entries = state->entries };
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS];
 	struct kvm_exitstats_account view;
-	u32 account;
+	u32 account, i;
+	bool histogram;
 	int r;
 
 	if (get_user(w.room, &state->nr))
@@ -72,12 +72,20 @@ static int exitstats_get_state(struct kvm_vcpu *vcpu, struct kvm_exitstats_state
 
 	for (account = KVM_EXITSTATS_GUEST; account < kvm_exitstats_nr_accounts; account++) {
 		view = kvm_exitstats_guest_view(vcpu, account);
+		histogram = vcpu->arch.exitstats->tail && account >= KVM_EXITSTATS_FIRST_REASON;
+		if (histogram) {
+			/* The buckets add up to the exits, also while vCPUs run. */
+			kvm_exitstats_guest_buckets(vcpu, account, buckets);
+			view.exits = 0;
+			for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+				view.exits += buckets[i];
+		}
 		if (!view.exits && !view.cycles)
 			continue;
 		r = exitstats_write(&w, exitstats_selector(account), view.exits, view.cycles,
 				    view.longest);
-		if (!r && vcpu->arch.exitstats->tail && account >= KVM_EXITSTATS_FIRST_REASON)
-			r = exitstats_write_buckets(&w, vcpu, account);
+		if (!r && histogram)
+			r = exitstats_write_buckets(&w, account, buckets);
 		if (r)
 			return r;
 	}
