@@ -432,10 +432,10 @@ TEST_F(exitstats_abi, off_by_parameter)
 	if (access(PARAMETER, W_OK))
 		SKIP(return, "needs root for kvm.exitstats");
 
-	set_parameter(false);
+	set_parameter(PARAMETER, false);
 	off = vm_create(1);
 	on = vm_create(1);
-	set_parameter(true);
+	set_parameter(PARAMETER, true);
 
 	vcpu = vm_vcpu_add(off, 0, guest_unpatched);
 	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_DONE);

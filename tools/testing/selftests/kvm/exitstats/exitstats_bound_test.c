@@ -2,7 +2,8 @@
 /*
  * KVM exitstats: what no guest can bring about, on the kernel's own source: exit codes
  * beyond the table, of both vendors on any host, counts beyond 32 bits, clocks that go back,
- * and each way through the ledger. Needs no KVM.
+ * exits that take a known time, readers in the middle of an update, and each way through the
+ * ledger, with the histogram and without. Needs no KVM.
  */
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "../../../../../arch/x86/kvm/exitstats.c"
 #include "../../../../../arch/x86/kvm/exitstats_reasons.c"
 #include "../../../../../arch/x86/kvm/exitstats_cpuid.c"
+#include "../../../../../arch/x86/kvm/exitstats_state.c"
 
 /* What an exit takes here. */
 #define CYCLES	((1ull << 33) + 5)
@@ -27,6 +29,7 @@ FIXTURE_VARIANT(bound) {
 	u32 numbering;
 	bool (*is_defined)(u32 code);
 	u32 known;		/* an exit reason */
+	bool histogram;
 };
 
 FIXTURE_VARIANT_ADD(bound, vmx) {
@@ -37,6 +40,16 @@ FIXTURE_VARIANT_ADD(bound, svm) {
 	.numbering = KVM_EXITSTATS_NUMBERING_SVM, .is_defined = is_defined_svm, .known = 0x403,
 };
 
+FIXTURE_VARIANT_ADD(bound, vmx_histogram) {
+	.numbering = KVM_EXITSTATS_NUMBERING_VMX, .is_defined = is_defined_vmx, .known = 10,
+	.histogram = true,
+};
+
+FIXTURE_VARIANT_ADD(bound, svm_histogram) {
+	.numbering = KVM_EXITSTATS_NUMBERING_SVM, .is_defined = is_defined_svm, .known = 0x403,
+	.histogram = true,
+};
+
 FIXTURE_SETUP(bound)
 {
 	int i;
@@ -45,7 +58,10 @@ FIXTURE_SETUP(bound)
 	kvm_exitstats_hardware_setup(variant->numbering);
 	self->kvm = calloc(1, sizeof(*self->kvm));
 	ASSERT_NE(self->kvm, NULL);
+	exitstats_hist = variant->histogram;
 	kvm_exitstats_init_vm(self->kvm);
+	ASSERT_EQ(self->kvm->arch.exitstats.flags,
+		  KVM_EXITSTATS_COUNT | (variant->histogram ? KVM_EXITSTATS_HISTOGRAM : 0));
 	for (i = 0; i < SHIM_VCPUS; i++) {
 		self->kvm->vcpu_array[i].kvm = self->kvm;
 		self->kvm->vcpu_array[i].arch.l1_tsc_scaling_ratio = SHIM_TSC_RATIO_1;
@@ -59,7 +75,8 @@ FIXTURE_SETUP(bound)
 /* Nobody wrote behind a ledger. */
 static bool is_intact(struct kvm_vcpu *vcpu)
 {
-	const char *canary = (char *)vcpu->arch.exitstats + exitstats_cache[!!vcpu->arch.exitstats->tail]->size;
+	const struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	const char *canary = (char *)stats + exitstats_cache[!!stats->tail]->size;
 	int i;
 
 	for (i = 0; i < SHIM_CANARY_SIZE; i++)
@@ -79,6 +96,43 @@ FIXTURE_TEARDOWN(bound)
 	EXPECT_EQ(kvm_exitstats_key.key, 0);
 	kvm_exitstats_destroy_vm(self->kvm);
 	free(self->kvm);
+}
+
+/* VM entry, before which KVM handles requests. */
+static void vm_enter(struct kvm_vcpu *vcpu)
+{
+	kvm_exitstats_check_request(vcpu);
+	kvm_exitstats_enter(vcpu);
+}
+
+static u64 longest_of(struct kvm_vcpu *vcpu, u32 account)
+{
+	const struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	return *kvm_exitstats_longest(stats, &stats->accounts[account]);
+}
+
+/* What a reader reads of an account's histogram, and the sum */
+static u64 read_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
+{
+	u64 sum = 0;
+	int i;
+
+	memset(buckets, 0, KVM_EXITSTATS_NR_BUCKETS * sizeof(*buckets));
+	kvm_exitstats_add_buckets(vcpu->arch.exitstats, account, buckets);
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		sum += buckets[i];
+	return sum;
+}
+
+/* The bucket of what an exit took, by what the description says */
+static u32 bucket_of(u64 cycles)
+{
+	u32 b = 0;
+
+	while (cycles >>= 1)
+		b++;
+	return min(b, KVM_EXITSTATS_NR_BUCKETS - 1);
 }
 
 /* KVM_RUN is called, and returns. */
@@ -112,11 +166,9 @@ static bool adds_up(struct kvm_vcpu *vcpu)
 	return sum_cycles(vcpu) == stats->since - stats->created;
 }
 
-/* Writes of some control registers have a code each, and KVM has none of them trapped. */
 static bool never_happens(u32 code, u32 numbering)
 {
-	return numbering == KVM_EXITSTATS_NUMBERING_SVM && code > 0x90 && code < 0xa0 &&
-	       code != 0x94 && code != 0x98;
+	return numbering == KVM_EXITSTATS_NUMBERING_SVM && is_never_svm(code);
 }
 
 /* The one account of @code, by asking each whose it is: once */
@@ -136,7 +188,7 @@ static void vm_exit(struct kvm_vcpu *vcpu, u64 code)
 {
 	kvm_exitstats_exit(vcpu, code);
 	shim_tsc += CYCLES;
-	kvm_exitstats_enter(vcpu);
+	vm_enter(vcpu);
 }
 
 /* Each exit is in the account of its code, or in "other", and nowhere else. */
@@ -149,10 +201,11 @@ TEST_F(bound, every_code)
 	};
 	struct kvm_exitstats_account *accounts = self->vcpu->arch.exitstats->accounts;
 	u64 code, exits, i, nr_reasons = 0;
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS];
 	u32 account;
 	bool has_account;
 
-	kvm_exitstats_enter(self->vcpu);
+	vm_enter(self->vcpu);
 	for (i = 0; i < 0x10000 + ARRAY_SIZE(beyond); i++) {
 		code = i < 0x10000 ? i : beyond[i - 0x10000];
 		has_account = i < 0x10000 && variant->is_defined(code) &&
@@ -165,7 +218,11 @@ TEST_F(bound, every_code)
 		vm_exit(self->vcpu, code);
 		ASSERT_EQ(accounts[account].exits, exits + 1);
 		ASSERT_EQ(accounts[account].cycles, (exits + 1) * CYCLES);
-		ASSERT_EQ(accounts[account].longest, CYCLES);
+		ASSERT_EQ(longest_of(self->vcpu, account), CYCLES);
+		if (variant->histogram) {
+			ASSERT_EQ(read_buckets(self->vcpu, account, buckets), exits + 1);
+			ASSERT_EQ(buckets[bucket_of(CYCLES)], exits + 1);
+		}
 		ASSERT_EQ(accounts[KVM_EXITSTATS_ALL].exits, i + 1);
 		ASSERT_EQ(accounts[KVM_EXITSTATS_ALL].cycles, (i + 1) * CYCLES);
 	}
@@ -193,7 +250,7 @@ TEST_F(bound, cycles_first)
 	u32 accounts[] = { account_of(variant->known, true), KVM_EXITSTATS_ALL };
 	int i, userspace;
 
-	kvm_exitstats_enter(self->vcpu);
+	vm_enter(self->vcpu);
 	for (i = 0; i < ARRAY_SIZE(accounts); i++) {
 		for (userspace = 0; userspace <= 1; userspace++) {
 			hook_account = &stats->accounts[accounts[i]];
@@ -202,6 +259,7 @@ TEST_F(bound, cycles_first)
 			hook_calls = 0;
 			kvm_exitstats_exit(self->vcpu, variant->known);
 			shim_tsc += CYCLES;
+			kvm_exitstats_check_request(self->vcpu);
 			shim_barrier_hook = expect_cycles;
 			if (userspace)
 				run_end(self->vcpu);
@@ -213,7 +271,7 @@ TEST_F(bound, cycles_first)
 			if (userspace) {
 				run_begin(self->vcpu);
 				shim_tsc++;
-				kvm_exitstats_enter(self->vcpu);
+				vm_enter(self->vcpu);
 			}
 		}
 	}
@@ -230,6 +288,13 @@ struct model {
 	u32 reason;		/* of the latest exit, 0 before the first VM entry */
 	u64 took;
 	bool counted;
+	/* The histogram, of exits that are over */
+	u64 buckets[KVM_EXITSTATS_NR_INDEXES][KVM_EXITSTATS_NR_BUCKETS];
+	/* The latest exit that was over while exits were traced, until it is traced */
+	bool traced;
+	u32 traced_reason;
+	u64 traced_cycles;
+	u64 nr_traced;
 };
 
 static void model_pass(struct model *m, s64 cycles)
@@ -264,6 +329,29 @@ static void model_count(struct model *m)
 	}
 	m->counted = true;
 	reason->longest = max(reason->longest, m->took);
+}
+
+/* The latest exit is over. */
+static void model_over(struct model *m)
+{
+	model_count(m);
+	if (!m->reason)
+		return;
+	m->buckets[m->reason][bucket_of(m->took)]++;
+	if (shim_tracing) {
+		m->traced = true;
+		m->traced_reason = m->reason;
+		m->traced_cycles = m->took;
+	}
+	m->reason = 0;
+}
+
+/* What a reader reads: an exit that was counted and is not over is in a bucket as well. */
+static void model_buckets(const struct model *m, u32 account, u64 *buckets)
+{
+	memcpy(buckets, m->buckets[account], sizeof(m->buckets[account]));
+	if (m->reason == account && m->counted)
+		buckets[bucket_of(m->took)]++;
 }
 
 static void model_away(struct model *m, u32 account)
@@ -354,10 +442,48 @@ static void to_userspace(struct model *m, struct kvm_vcpu *vcpu)
 	model_pass(m, 1 + random_below(100));
 }
 
+/* The tracepoint: each exit once, as it was, in the vCPU's thread. */
+static struct model *trace_model;
+static int trace_errors;
+
+static void on_trace(struct kvm_vcpu *vcpu, u32 reason, u64 cycles)
+{
+	struct model *m = trace_model;
+	u32 expected;
+
+	if (!m || !m->traced) {
+		trace_errors++;
+		return;
+	}
+	expected = m->traced_reason == KVM_EXITSTATS_OTHER ? U32_MAX :
+		   kvm_exitstats_code_of(m->traced_reason);
+	if (reason != expected || cycles != m->traced_cycles || vcpu != &vcpu->kvm->vcpu_array[0])
+		trace_errors++;
+	m->traced = false;
+	m->nr_traced++;
+}
+
+/*
+ * KVM handles requests before it enters the guest, but not where it enters it again from the
+ * fastpath. It does not do that if there is a request.
+ */
+static void check_request(struct model *m, struct kvm_vcpu *vcpu)
+{
+	const struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	trace_model = m;
+	if (vcpu->requests || random_below(2))
+		kvm_exitstats_check_request(vcpu);
+	/* Whatever the next exit is, there are buckets for it, and the last one was traced. */
+	if ((stats->tail && !stats->spare) || m->traced)
+		trace_errors++;
+}
+
 static void run_in_guest(struct model *m, struct kvm_vcpu *vcpu, const u64 code, u32 account)
 {
+	check_request(m, vcpu);
 	kvm_exitstats_enter(vcpu);
-	model_count(m);
+	model_over(m);
 	model_away(m, KVM_EXITSTATS_GUEST);
 	model_pass(m, 1 + random_below(1000));
 	kvm_exitstats_exit(vcpu, code);
@@ -376,8 +502,9 @@ static void any_event(struct model *m, struct kvm_vcpu *vcpu, u64 code, u32 acco
 		break;
 	case 2:
 		/* KVM emulates a guest in a state that the CPU would not take. */
+		check_request(m, vcpu);
 		kvm_exitstats_no_entry(vcpu, code);
-		model_count(m);
+		model_over(m);
 		model_exit(m, account);
 		model_pass(m, 1 + random_below(1000));
 		break;
@@ -389,39 +516,203 @@ static void any_event(struct model *m, struct kvm_vcpu *vcpu, u64 code, u32 acco
 	}
 }
 
+static const u32 life_codes[] = { 0, 0x30, 0x72, 12, 35, 0x92, 0x400, 0x404, 0x10072 };
+
+/* An event that has to do with one of those codes */
+static void any_code_event(struct model *m, struct kvm_vcpu *vcpu, u32 numbering,
+			   bool (*is_defined)(u32 code))
+{
+	u32 code = life_codes[random_below(ARRAY_SIZE(life_codes))];
+
+	any_event(m, vcpu, code,
+		  account_of(code, is_defined(code) && !never_happens(code, numbering)));
+}
+
 /* Time passes in each account, in any order: each has what the model has. */
 TEST_F(bound, whole_life)
 {
-	static const u32 codes[] = { 0, 0x30, 0x72, 12, 35, 0x92, 0x400, 0x404, 0x10072 };
 	struct kvm_vcpu_exitstats *stats = self->vcpu->arch.exitstats;
+	u64 expected[KVM_EXITSTATS_NR_BUCKETS], buckets[KVM_EXITSTATS_NR_BUCKETS];
 	struct model m = { .at = KVM_EXITSTATS_USERSPACE, .since = CYCLES };
-	u32 i, step, n, code;
+	u32 i, step, n;
 
 	m.accounts[KVM_EXITSTATS_USERSPACE].exits = 1;
-	for (step = 0; step < 2000; step++) {
+	shim_trace = on_trace;
+	trace_errors = 0;
+	for (step = 0; step < 4000; step++) {
+		shim_tracing = step / 500 % 2;
 		run_begin(self->vcpu);
 		model_back(&m);
 		model_pass(&m, 1);
-		for (n = random_below(6); n; n--) {
-			code = codes[random_below(ARRAY_SIZE(codes))];
-			any_event(&m, self->vcpu, code,
-				  account_of(code, variant->is_defined(code) &&
-					     !never_happens(code, variant->numbering)));
-		}
+		for (n = random_below(6); n; n--)
+			any_code_event(&m, self->vcpu, variant->numbering, variant->is_defined);
 		/* The clock stops. */
 		run_end(self->vcpu);
 		model_count(&m);
 		model_away(&m, KVM_EXITSTATS_USERSPACE);
 
+		ASSERT_EQ(trace_errors, 0);
 		ASSERT_TRUE(adds_up(self->vcpu));
 		for (i = 0; i < kvm_exitstats_nr_accounts; i++) {
 			ASSERT_EQ(stats->accounts[i].cycles, m.accounts[i].cycles);
 			ASSERT_EQ(stats->accounts[i].exits, m.accounts[i].exits);
-			ASSERT_EQ(stats->accounts[i].longest, m.accounts[i].longest);
+			ASSERT_EQ(longest_of(self->vcpu, i), m.accounts[i].longest);
+			if (!variant->histogram || i < KVM_EXITSTATS_OTHER)
+				continue;
+			model_buckets(&m, i, expected);
+			ASSERT_EQ(read_buckets(self->vcpu, i, buckets), m.accounts[i].exits);
+			ASSERT_EQ(memcmp(buckets, expected, sizeof(buckets)), 0);
 		}
 	}
 	for (i = KVM_EXITSTATS_GUEST; i <= KVM_EXITSTATS_OTHER; i++)
 		ASSERT_GT(m.accounts[i].cycles, 0);
+	ASSERT_GT(m.nr_traced, 1000);
+	shim_tracing = false;
+	shim_trace = NULL;
+}
+
+/* Exits of all durations, in one piece or two, longer ones first or last */
+TEST_F(bound, every_bucket)
+{
+	static const u64 beyond[] = { 0, 1ull << 32, (1ull << 33) + 1, 1ull << 40 };
+	u32 account = account_of(variant->known, true), nr = 3 * 32 + ARRAY_SIZE(beyond), i, n;
+	u64 expected[KVM_EXITSTATS_NR_BUCKETS] = {}, buckets[KVM_EXITSTATS_NR_BUCKETS];
+	u64 cycles, longest = 0, away = 0;
+	bool pieces;
+
+	if (!variant->histogram)
+		SKIP(return, "without a histogram");
+
+	vm_enter(self->vcpu);
+	for (i = 0; i < 4 * nr; i++) {
+		/* Upwards and downwards */
+		n = i / nr % 2 ? nr - 1 - i % nr : i % nr;
+		cycles = n < 3 * 32 ? (1ull << n / 3) + n % 3 - 1 : beyond[n - 3 * 32];
+		pieces = i / nr / 2;
+
+		kvm_exitstats_exit(self->vcpu, variant->known);
+		if (pieces) {
+			shim_tsc += cycles / 3;
+			kvm_exitstats_run_end(self->vcpu);
+			kvm_exitstats_put(self->vcpu, shim_tsc);
+			shim_tsc += 1ull << 20;
+			away += 1ull << 20;
+			run_begin(self->vcpu);
+		}
+		shim_tsc += pieces ? cycles - cycles / 3 : cycles;
+		vm_enter(self->vcpu);
+
+		longest = max(longest, cycles);
+		expected[bucket_of(cycles)]++;
+		ASSERT_EQ(read_buckets(self->vcpu, account, buckets), i + 1);
+		ASSERT_EQ(memcmp(buckets, expected, sizeof(buckets)), 0);
+		ASSERT_EQ(longest_of(self->vcpu, account), longest);
+		ASSERT_EQ(self->vcpu->arch.exitstats->accounts[account].exits, i + 1);
+	}
+	ASSERT_EQ(self->vcpu->arch.exitstats->accounts[KVM_EXITSTATS_USERSPACE].cycles,
+		  away + CYCLES);
+	/* 2^b - 1, 2^b and 2^b + 1 for each b, and what is beyond */
+	ASSERT_EQ(expected[0], 4 * 4);
+	ASSERT_EQ(expected[1], 4 * 4);
+	ASSERT_EQ(expected[31], 4 * 5);
+	for (i = 2; i < 31; i++)
+		ASSERT_EQ(expected[i], 4 * 3);
+}
+
+/* A writer that goes on between two readings of its reader's */
+static struct model *hook_model;
+static struct kvm_vcpu *hook_vcpu;
+static u32 hook_numbering, hook_countdown;
+static bool (*hook_is_defined)(u32 code);
+
+static void write_meanwhile(void)
+{
+	if (!hook_countdown || --hook_countdown)
+		return;
+	any_code_event(hook_model, hook_vcpu, hook_numbering, hook_is_defined);
+}
+
+/* A reader on another CPU: what it reads was so before, or after, whatever happens meanwhile. */
+TEST_F(bound, remote_reader)
+{
+	u64 before[KVM_EXITSTATS_NR_BUCKETS], after[KVM_EXITSTATS_NR_BUCKETS];
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS], sum, changes = 0;
+	struct model m = { .at = KVM_EXITSTATS_USERSPACE, .since = CYCLES };
+	u32 account, i, step;
+
+	if (!variant->histogram)
+		SKIP(return, "without a histogram");
+
+	hook_model = &m;
+	hook_vcpu = self->vcpu;
+	hook_numbering = variant->numbering;
+	hook_is_defined = variant->is_defined;
+	shim_trace = NULL;
+	run_begin(self->vcpu);
+	model_back(&m);
+	model_pass(&m, 1);
+	for (step = 0; step < 200000; step++) {
+		/* Mostly the account that something happens to next */
+		account = m.reason && random_below(4) ? m.reason :
+			  account_of(life_codes[random_below(3)], true);
+		model_buckets(&m, account, before);
+		hook_countdown = 1 + random_below(40);
+		shim_read_hook = write_meanwhile;
+		sum = read_buckets(self->vcpu, account, buckets);
+		shim_read_hook = NULL;
+		model_buckets(&m, account, after);
+
+		if (memcmp(buckets, before, sizeof(buckets)))
+			ASSERT_EQ(memcmp(buckets, after, sizeof(buckets)), 0);
+		changes += !!memcmp(before, after, sizeof(before));
+		for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+			sum -= buckets[i];
+		ASSERT_EQ(sum, 0);
+	}
+	ASSERT_GT(changes, 10000);
+	run_end(self->vcpu);
+}
+
+/* In the middle of an update, no bucket is behind, and none is ahead by more than the exit. */
+static u64 torn_before[KVM_EXITSTATS_NR_BUCKETS];
+static u32 torn_account, torn_bucket;
+
+static void expect_no_tear(void)
+{
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS];
+	u32 i;
+
+	read_buckets(hook_vcpu, torn_account, buckets);
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		if (buckets[i] - torn_before[i] > (i == torn_bucket))
+			hook_calls = -1000;
+	hook_calls++;
+}
+
+TEST_F(bound, middle_of_update)
+{
+	u64 cycles;
+	u32 i;
+
+	if (!variant->histogram)
+		SKIP(return, "without a histogram");
+
+	hook_vcpu = self->vcpu;
+	torn_account = account_of(variant->known, true);
+	hook_calls = 0;
+	vm_enter(self->vcpu);
+	for (i = 0; i < 200; i++) {
+		cycles = 1 + random_below(1000);
+		torn_bucket = bucket_of(cycles);
+		kvm_exitstats_exit(self->vcpu, variant->known);
+		shim_tsc += cycles;
+		kvm_exitstats_check_request(self->vcpu);
+		read_buckets(self->vcpu, torn_account, torn_before);
+		shim_barrier_hook = expect_no_tear;
+		kvm_exitstats_enter(self->vcpu);
+		shim_barrier_hook = NULL;
+		ASSERT_EQ(hook_calls, i + 1);
+	}
 }
 
 /* A reader on another CPU, at any moment: a snapshot adds up to now. */
@@ -431,7 +722,7 @@ TEST_F(bound, snapshot)
 	u64 created = self->vcpu->arch.exitstats->created, sum = 0;
 	u32 i;
 
-	kvm_exitstats_enter(self->vcpu);
+	vm_enter(self->vcpu);
 	shim_tsc += 1000;
 	kvm_exitstats_exit(self->vcpu, variant->known);
 	shim_tsc += 50;
@@ -507,16 +798,29 @@ static bool is_leaf(struct kvm_vcpu *vcpu, u32 leaf, u32 selector, u32 eax, u32 
 	ASSERT_TRUE(is_leaf(self->vcpu, leaf, selector, eax, ebx, ecx, edx))
 
 /* Each account has figures that tell which it is, and of which vCPU. */
-static u64 figure(u32 account, int vcpu)
+static u64 bucket_figure(u32 account, u32 b, int vcpu)
 {
-	return account * 16 + vcpu + 1;
+	return account * 16 + vcpu + 1 + b * 0x10000;
+}
+
+static u64 figure(u32 account, int vcpu, bool histogram)
+{
+	u64 sum = 0;
+	u32 b;
+
+	if (!histogram || account < KVM_EXITSTATS_OTHER)
+		return account * 16 + vcpu + 1;
+	for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++)
+		sum += bucket_figure(account, b, vcpu);
+	return sum;
 }
 
 /* What the interface's description says about @selector: its figure, or whether it has one */
-static bool expect(u32 selector, bool (*is_defined)(u32), u32 numbering, u64 *exits)
+static bool expect(u32 selector, bool (*is_defined)(u32), u32 numbering, bool histogram, u64 *exits)
 {
 	u32 hi = selector >> 16, n = selector & 0xffff, account = KVM_EXITSTATS_OTHER;
 	bool vcpu = (hi & 0xff80) == 0x4f80, defined = false;
+	u32 b;
 
 	*exits = 0;
 	if (vcpu)
@@ -526,6 +830,14 @@ static bool expect(u32 selector, bool (*is_defined)(u32), u32 numbering, u64 *ex
 		account = account_of(n, defined);
 		if (account == KVM_EXITSTATS_OTHER)
 			return defined;
+	} else if (histogram && hi >= 0x4f20 && hi <= 0x4f3f) {
+		defined = is_defined(n);
+		account = account_of(n, defined);
+		if (account == KVM_EXITSTATS_OTHER)
+			return defined;
+		b = hi - 0x4f20;
+		*exits = bucket_figure(account, b, 0) + (vcpu ? 0 : bucket_figure(account, b, 1));
+		return true;
 	} else if (hi == 0x4f01 && n <= KVM_EXITSTATS_ACCOUNT_OTHER) {
 		defined = true;
 		account = n;
@@ -534,7 +846,7 @@ static bool expect(u32 selector, bool (*is_defined)(u32), u32 numbering, u64 *ex
 			*exits = numbering;
 		return *exits;
 	}
-	*exits = figure(account, 0) + (vcpu ? 0 : figure(account, 1));
+	*exits = figure(account, 0, histogram) + (vcpu ? 0 : figure(account, 1, histogram));
 	return defined;
 }
 
@@ -545,29 +857,46 @@ TEST_F_TIMEOUT(bound, every_selector, 300)
 		/* All lower halves of those that select something and of their neighbours */
 		0, 1, 0x80, 0x4eff, 0x4f00, 0x4f01, 0x4f02, 0x4f20, 0x4f80, 0x4f81, 0x4f82, 0x5000,
 #define NR_WHOLE	12
-		0x7f, 0x81, 0x4e00, 0x4f1f, 0x4f21, 0x4f3f, 0x4f40, 0x4f7f, 0x4fa0, 0x4fff, 0x8f00,
-		0xcf01, 0xffff,
+		0x7f, 0x81, 0x4e00, 0x4f1f, 0x4f21, 0x4f2f, 0x4f30, 0x4f3e, 0x4f3f, 0x4f40, 0x4f41,
+		0x4f60, 0x4f7f, 0x4f9f, 0x4fa0, 0x4fb1, 0x4fbf, 0x4fc0, 0x4fff, 0x8f00, 0xcf01, 0xcf20,
+		0xffff,
 	};
-	u32 i, j, account, selector, status;
+	u32 i, j, b, account, selector, status;
+	struct kvm_vcpu_exitstats *stats;
+	u64 *buckets;
 	struct leaf r;
 	u64 exits;
 
 	for (account = 0; account < kvm_exitstats_nr_accounts; account++)
-		for (j = 0; j < SHIM_VCPUS; j++)
-			self->kvm->vcpu_array[j].arch.exitstats->accounts[account].exits =
-				figure(account, j);
+		for (j = 0; j < SHIM_VCPUS; j++) {
+			stats = self->kvm->vcpu_array[j].arch.exitstats;
+			stats->accounts[account].exits = figure(account, j, variant->histogram);
+			if (!variant->histogram || account < KVM_EXITSTATS_OTHER)
+				continue;
+			buckets = kvm_exitstats_alloc_buckets(0);
+			for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++)
+				buckets[b] = bucket_figure(account, b, j);
+			kvm_exitstats_tail(stats, &stats->accounts[account])->buckets = buckets;
+		}
 
 	for (i = 0; i < ARRAY_SIZE(uppers); i++) {
 		for (j = 0; j <= 0xffff; j += i < NR_WHOLE || j < 0x500 ? 1 : 0xff) {
 			selector = (u32)uppers[i] << 16 | j;
 			status = expect(selector, variant->is_defined, variant->numbering,
-					&exits) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
+					variant->histogram, &exits) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 			r = read_leaf(self->vcpu, KVM_EXITSTATS_LEAF_EXITS, selector);
 			if (r.eax != exits || r.ebx || r.ecx || r.edx != status)
 				ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, selector, exits, 0, 0,
 					    status);
 		}
 	}
+}
+
+static void set_longest(struct kvm_vcpu *vcpu, u32 account, u64 cycles)
+{
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+
+	*kvm_exitstats_longest(stats, &stats->accounts[account]) = cycles;
 }
 
 /* Both halves of each figure, the sums over two vCPUs carrying into the upper. */
@@ -578,10 +907,12 @@ TEST_F(bound, both_halves)
 
 	first = self->kvm->vcpu_array[0].arch.exitstats->accounts;
 	second = self->kvm->vcpu_array[1].arch.exitstats->accounts;
-	first[account] = (struct kvm_exitstats_account) { 0x3ffffffff, 0x1ffffffff, 7 };
-	second[account] = (struct kvm_exitstats_account) { 0x400000003, 0x200000002, 9 };
+	first[account] = (struct kvm_exitstats_account) { 0x3ffffffff, 0x1ffffffff };
+	second[account] = (struct kvm_exitstats_account) { 0x400000003, 0x200000002 };
 	first[KVM_EXITSTATS_ALL] = (struct kvm_exitstats_account) { 0x7ffffffff, 0x5ffffffff };
 	second[KVM_EXITSTATS_ALL] = (struct kvm_exitstats_account) { 0x800000005, 0x600000004 };
+	set_longest(&self->kvm->vcpu_array[0], account, 7);
+	set_longest(&self->kvm->vcpu_array[1], account, 9);
 
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_TOTAL, ~0u, 3, 0x10, 4, 0xc);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_REASON, known, 1, 0x10, 4, KVM_EXITSTATS_DEFINED);
@@ -607,14 +938,13 @@ TEST_F(bound, both_halves)
 TEST_F(bound, longest_saturates)
 {
 	u32 account = account_of(variant->known, true), all = KVM_EXITSTATS_SELECT_ACCOUNT(0);
-	struct kvm_exitstats_account *own = &self->vcpu->arch.exitstats->accounts[account];
 
-	own->longest = 0xffffffff;
+	set_longest(self->vcpu, account, 0xffffffff);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 0xffffffff, 0, 0, 0);
-	own->longest = 0x100000000;
+	set_longest(self->vcpu, account, 0x100000000);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 0xffffffff, 0, 0, 0);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, all, 0xffffffff, 0, 0, 0);
-	own->longest = 0xfffffffe;
+	set_longest(self->vcpu, account, 0xfffffffe);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, all, 0xfffffffe, 0, 0, 0);
 }
 
@@ -623,19 +953,179 @@ TEST_F(bound, guest_tsc)
 {
 	u32 account = account_of(variant->known, true);
 	struct kvm_exitstats_account *own = &self->vcpu->arch.exitstats->accounts[account];
+	struct kvm_vcpu_exitstats *base;
 
-	*own = (struct kvm_exitstats_account) { .cycles = 3ull << 33, .exits = 5, .longest = 500 };
+	*own = (struct kvm_exitstats_account) { .cycles = 3ull << 33, .exits = 5 };
+	set_longest(self->vcpu, account, 500);
 	self->vcpu->arch.l1_tsc_scaling_ratio = SHIM_TSC_RATIO_1 / 2;
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 250, 3, 0, 0);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, variant->known, 5, 0, 0, 0);
 	self->vcpu->arch.l1_tsc_scaling_ratio = SHIM_TSC_RATIO_1 * 3;
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 1500, 18, 0, 0);
 
-	self->kvm->arch.exitstats.base = kvm_exitstats_alloc(false);
-	self->kvm->arch.exitstats.base->accounts[account] =
-		(struct kvm_exitstats_account) { .cycles = 7, .exits = 1, .longest = 2000 };
+	base = exitstats_alloc_figures(variant->histogram);
+	base->accounts[account] = (struct kvm_exitstats_account) { .cycles = 7, .exits = 1 };
+	*kvm_exitstats_longest(base, &base->accounts[account]) = 2000;
+	self->kvm->arch.exitstats.base = base;
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 2000, 18, 7, 0);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, variant->known, 6, 0, 0, 0);
+}
+
+static u64 guest_bucket(struct kvm_vcpu *vcpu, u32 b, u32 code, bool own)
+{
+	struct leaf r = read_leaf(vcpu, KVM_EXITSTATS_LEAF_EXITS,
+				  KVM_EXITSTATS_SELECT_BUCKET(b, code) |
+				  (own ? KVM_EXITSTATS_SELECT_VCPU : 0));
+
+	return r.ecx || r.edx ? ~0ull : r.eax | (u64)r.ebx << 32;
+}
+
+/*
+ * A bucket of the host moves to the guest's that its middle belongs to: with half the cycles down
+ * by one, with three times as many up by two, and the first one by one. What the guest brought along does not move.
+ */
+TEST_F(bound, guest_tsc_buckets)
+{
+	u32 account = account_of(variant->known, true), b, to, i;
+	struct kvm_vcpu_exitstats *base;
+	static const struct {
+		u64 ratio;
+		int up;
+	} ratios[] = {
+		{ SHIM_TSC_RATIO_1 / 2, -1 }, { SHIM_TSC_RATIO_1 * 3, 2 }, { SHIM_TSC_RATIO_1, 0 },
+		{ 0, 0 },
+	};
+
+	if (!variant->histogram)
+		SKIP(return, "without a histogram");
+
+	vm_enter(self->vcpu);
+	for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
+		for (i = 0; i <= b; i++) {
+			kvm_exitstats_exit(self->vcpu, variant->known);
+			shim_tsc += 1ull << b;
+			vm_enter(self->vcpu);
+		}
+	}
+	base = exitstats_alloc_figures(true);
+	base->accounts[account].exits = 1000;
+	kvm_exitstats_tail(base, &base->accounts[account])->buckets[20] = 1000;
+	self->kvm->arch.exitstats.base = base;
+
+	for (i = 0; i < ARRAY_SIZE(ratios); i++) {
+		u64 expected[KVM_EXITSTATS_NR_BUCKETS] = {};
+
+		self->vcpu->arch.l1_tsc_scaling_ratio = ratios[i].ratio;
+		for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
+			/* The first one has 0 and 1. */
+			to = max((int)b + ratios[i].up - (!b && ratios[i].up > 0), 0);
+			expected[min(to, KVM_EXITSTATS_NR_BUCKETS - 1)] += b + 1;
+		}
+		for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
+			ASSERT_EQ(guest_bucket(self->vcpu, b, variant->known, true), expected[b]);
+			ASSERT_EQ(guest_bucket(self->vcpu, b, variant->known, false),
+				  expected[b] + (b == 20) * 1000);
+		}
+	}
+}
+
+#define MAX_STATE	5000
+
+/* The state, as a VMM gets and sets it */
+struct state {
+	struct kvm_exitstats_state header;
+	struct kvm_exitstats_entry entries[MAX_STATE];
+};
+
+static int get_state(struct kvm_vcpu *vcpu, struct state *state)
+{
+	memset(state, 0, sizeof(*state));
+	state->header.nr = KVM_EXITSTATS_MAX_ENTRIES;
+	return exitstats_get_state(vcpu, &state->header);
+}
+
+/*
+ * A state that is set is what the guest reads, whatever the vCPU did before, in the middle of
+ * whatever. From then on, what is new comes on top: no bucket is ever below what was set but for
+ * the exit that was not over, and a reason's buckets add up to its exits.
+ */
+TEST_F(bound, base)
+{
+	u64 set[KVM_EXITSTATS_NR_BUCKETS], now, sum, others;
+	struct state *state = malloc(sizeof(*state)), *got = malloc(sizeof(*got));
+	struct model m = { .at = KVM_EXITSTATS_USERSPACE, .since = CYCLES };
+	u32 account, code = life_codes[0], step, n, b, i;
+
+	account = account_of(code, true);
+	shim_trace = NULL;
+	run_begin(self->vcpu);
+	model_back(&m);
+	model_pass(&m, 1);
+	for (step = 0; step < 3000; step++) {
+		for (n = random_below(4); n; n--)
+			any_event(&m, self->vcpu, code, account);
+		/* Stopped */
+		run_end(self->vcpu);
+		model_count(&m);
+		model_away(&m, KVM_EXITSTATS_USERSPACE);
+
+		/* Any state, with buckets that are empty and others that are not */
+		memset(state, 0, sizeof(*state));
+		state->header.numbering = variant->numbering;
+		state->entries[0].selector = KVM_EXITSTATS_SELECT_REASON(code);
+		state->header.nr = 1;
+		for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
+			set[b] = random_below(2) ? 0 : random_below(5);
+			state->entries[0].exits += set[b];
+			if (!variant->histogram)
+				continue;
+			state->entries[state->header.nr++] = (struct kvm_exitstats_entry) {
+				.selector = KVM_EXITSTATS_SELECT_BUCKET(b, code), .exits = set[b],
+			};
+		}
+		state->entries[0].cycles = state->entries[0].exits * 100;
+		state->entries[0].longest = random_below(200);
+		ASSERT_EQ(exitstats_set_state(self->vcpu, &state->header), 0);
+		ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, code, state->entries[0].exits, 0, 0, 0);
+		ASSERT_EQ(read_leaf(self->vcpu, KVM_EXITSTATS_LEAF_CYCLES, code).ecx,
+			  state->entries[0].cycles);
+		for (b = 0; variant->histogram && b < KVM_EXITSTATS_NR_BUCKETS; b++)
+			ASSERT_EQ(guest_bucket(self->vcpu, b, code, false), set[b]);
+
+		/* Without a new exit: at most the one that was not over has moved. */
+		run_begin(self->vcpu);
+		model_back(&m);
+		model_pass(&m, random_below(100000));
+		check_request(&m, self->vcpu);
+		kvm_exitstats_enter(self->vcpu);
+		model_over(&m);
+		model_away(&m, KVM_EXITSTATS_GUEST);
+		model_pass(&m, 1);
+		sum = 0;
+		others = 0;
+		for (b = 0; variant->histogram && b < KVM_EXITSTATS_NR_BUCKETS; b++) {
+			now = guest_bucket(self->vcpu, b, code, false);
+			sum += now;
+			ASSERT_LE(now, set[b] + 1);
+			ASSERT_GE(now + 1, set[b]);
+			others += now != set[b];
+		}
+		ASSERT_LE(others, 2);
+		if (variant->histogram)
+			ASSERT_EQ(sum, state->entries[0].exits);
+		kvm_exitstats_exit(self->vcpu, code);
+		model_exit(&m, account);
+		model_pass(&m, 1 + random_below(1000));
+
+		/* What is saved then can be restored. */
+		ASSERT_EQ(get_state(self->vcpu, got), 0);
+		for (i = 0; i < got->header.nr; i++)
+			ASSERT_GE((s64)got->entries[i].exits, 0);
+		ASSERT_EQ(exitstats_set_state(self->vcpu, &got->header), 0);
+	}
+	run_end(self->vcpu);
+	free(state);
+	free(got);
 }
 
 TEST_F(bound, privilege)

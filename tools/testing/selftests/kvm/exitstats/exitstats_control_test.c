@@ -63,7 +63,7 @@ FIXTURE(parameter) {};
 FIXTURE_SETUP(parameter) {}
 FIXTURE_TEARDOWN(parameter)
 {
-	set_parameter(true);
+	set_parameter(PARAMETER, true);
 }
 
 TEST_F(parameter, is_for_vms_made_afterwards)
@@ -71,9 +71,9 @@ TEST_F(parameter, is_for_vms_made_afterwards)
 	struct kvm_vcpu *before, *off, *on;
 
 	vm_create_with_one_vcpu(&before, guest);
-	set_parameter(false);
+	set_parameter(PARAMETER, false);
 	vm_create_with_one_vcpu(&off, guest);
-	set_parameter(true);
+	set_parameter(PARAMETER, true);
 	vm_create_with_one_vcpu(&on, guest);
 
 	TEST_ASSERT(vm_counts(before), "a running VM was turned off");
@@ -90,7 +90,7 @@ TEST_F(parameter, is_that_of_the_vms_creation)
 	struct kvm_vm *vm = vm_create(2);
 	struct kvm_vcpu *first = vm_vcpu_add(vm, 0, guest), *second;
 
-	set_parameter(false);
+	set_parameter(PARAMETER, false);
 	second = vm_vcpu_add(vm, 1, guest);
 	TEST_ASSERT(has_leaves(first) && has_leaves(second), "the VM counts, and not all vCPUs");
 	run_to_end(second);
@@ -102,7 +102,7 @@ TEST_F(parameter, gives_way_to_the_vmm)
 {
 	struct kvm_vcpu *vcpu;
 
-	set_parameter(false);
+	set_parameter(PARAMETER, false);
 	TEST_ASSERT(kvm_check_cap(KVM_CAP_X86_EXITSTATS) & KVM_EXITSTATS_COUNT, "not there");
 	vcpu = create_vm(1);
 	TEST_ASSERT(vm_counts(vcpu), "the capability does not enable");
@@ -116,7 +116,7 @@ static void *write_parameter(void *unused)
 	bool on = false;
 
 	for (; !READ_ONCE(stop); on = !on)
-		set_parameter(on);
+		set_parameter(PARAMETER, on);
 	return NULL;
 }
 

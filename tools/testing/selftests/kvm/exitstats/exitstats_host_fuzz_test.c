@@ -14,7 +14,7 @@
 #include "exitstats_fuzz.h"
 #include "exitstats_state.h"
 
-#define SUPPORTED	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0)
+#define SUPPORTED	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0 | KVM_EXITSTATS_HISTOGRAM)
 #define NR_CASES	3
 #define NR_STEPS	250
 #define NR_THREADS	3
@@ -30,7 +30,7 @@ struct one_vcpu {
 
 struct one_vm {
 	struct kvm_vm *vm;
-	bool on;
+	bool on, histogram;
 	struct one_vcpu vcpus[NR_VCPUS];
 	/* What the guest reads beyond what was counted here: it may be less. */
 	u64 cpuid_base, io_base;
@@ -40,13 +40,15 @@ struct one_vm {
 struct world {
 	struct rnd rnd;
 	bool alone;		/* no other thread writes the parameter or makes VMs */
-	bool parameter;
+	bool parameter, hist_parameter;
 	char *end;		/* of the memory for buffers: beyond it there is none */
 	char *content, *again;	/* of FILE_SIZE */
 	size_t hole, hole_end;	/* of what changes in it by itself */
 	struct one_vm vms[NR_VMS];
-	u64 nr_calls, nr_vms;
+	u64 nr_calls, nr_vms, nr_states;
 };
+
+static bool hist_parameter;	/* before the test */
 
 /* @ret is 0, or -1 with @err in errno. */
 #define assert_call(w, ret, err)						\
@@ -93,12 +95,15 @@ static void check_vcpu(struct one_vm *vm, struct one_vcpu *v, struct stats *stat
 	read_stats(v->vcpu, stats);
 	TEST_ASSERT_EQ(stats->exits_by_reason[EXIT_CPUID], v->cpuid);
 	TEST_ASSERT_EQ(stats->exits_by_reason[EXIT_IO], v->io);
+	if (vm->histogram)
+		TEST_ASSERT_EQ(sum_of_buckets(v->vcpu), stats->exits);
 }
 
 static void do_create_vm(struct world *w, struct one_vm *vm)
 {
 	vm->vm = bare_vm();
 	vm->on = w->parameter;
+	vm->histogram = vm->on && w->hist_parameter;
 	bare_load(vm->vm, BARE_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
 	w->nr_vms++;
 }
@@ -226,14 +231,16 @@ static void do_enable_cap(struct world *w, struct one_vm *vm)
 
 	flags = cap.args[0];
 	if (cap.flags || cap.cap != KVM_CAP_X86_EXITSTATS || flags > SUPPORTED ||
-	    flags == KVM_EXITSTATS_CPL0 || cap.args[1] || cap.args[2] || cap.args[3])
+	    (flags && !(flags & KVM_EXITSTATS_COUNT)) || cap.args[1] || cap.args[2] || cap.args[3])
 		err = EINVAL;
 	else if (has_vcpus(vm))
 		err = EBUSY;
 
 	assert_call(w, ioctl(vm->vm->fd, KVM_ENABLE_CAP, &cap), err);
-	if (!err)
+	if (!err) {
 		vm->on = cap.args[0];
+		vm->histogram = cap.args[0] & KVM_EXITSTATS_HISTOGRAM;
+	}
 	assert_call(w, ioctl(vm->vm->fd, KVM_ENABLE_CAP, bad_pointer(w)), EFAULT);
 	if (v)
 		assert_call(w, ioctl(v->vcpu->fd, KVM_ENABLE_CAP, &cap), EINVAL);
@@ -312,6 +319,35 @@ static void put_u32(char *p, size_t offset, size_t room, u32 value)
 		memcpy(p + offset, &value, sizeof(value));
 }
 
+static bool is_bucket(u32 selector)
+{
+	return selector >= KVM_EXITSTATS_SELECT_BUCKET(0, 0) &&
+	       selector < KVM_EXITSTATS_SELECT_BUCKET(KVM_EXITSTATS_NR_BUCKETS, 0);
+}
+
+/*
+ * A reason's buckets add up to its exits, whatever was set and whatever happened since. None of
+ * them is negative.
+ */
+static void check_buckets(struct one_vm *vm, const struct state *state)
+{
+	u64 exits[MAX_SLOTS] = {}, sums[MAX_SLOTS] = {};
+	const struct kvm_exitstats_entry *e = state->entries;
+	u32 i;
+
+	for (i = 0; i < state->header.nr; i++, e++) {
+		if (e->selector >> 16 == KVM_EXITSTATS_SELECT_REASON(0) >> 16)
+			exits[e->selector & 0xffff] += e->exits;
+		if (!is_bucket(e->selector))
+			continue;
+		TEST_ASSERT(vm->histogram && (s64)e->exits > 0, "selector %x: %lld exits",
+			    e->selector, e->exits);
+		sums[e->selector & 0xffff] += e->exits;
+	}
+	TEST_ASSERT(!vm->histogram || !memcmp(exits, sums, sizeof(exits)),
+		    "buckets do not add up to exits");
+}
+
 /* Entries for @nr, in a buffer that has memory for @room bytes. */
 static void do_get_state(struct world *w, struct one_vm *vm)
 {
@@ -330,6 +366,7 @@ static void do_get_state(struct world *w, struct one_vm *vm)
 	if (vm->on) {
 		must_get(v->vcpu, &whole);
 		need = whole.header.nr;
+		check_buckets(vm, &whole);
 	}
 	copied = min(need, nr);
 
@@ -354,25 +391,118 @@ static void do_get_state(struct world *w, struct one_vm *vm)
 		TEST_ASSERT(p[i] == (char)0xa5, "byte %zu of %zu was written", i, room);
 }
 
-/* What may stand in an entry; say whether it is valid. */
-static bool any_selector(struct world *w, u32 *selector)
+/* A state that is about to be set, and what the model knows of it */
+struct new_state {
+	u32 nr;
+	bool histogram;		/* the VM has one */
+	bool valid;
+	/* Exits of the latest entry of a reason, @reason, that are in no bucket yet */
+	u32 reason;
+	u64 rest;
+	/* By slot: the sum of its entries, and that of its buckets */
+	u64 exits[MAX_SLOTS], sums[MAX_SLOTS];
+	u64 buckets[MAX_SLOTS][KVM_EXITSTATS_NR_BUCKETS];
+};
+
+/* What is rare is in some entry of about every second large state. */
+static bool rarely(struct world *w, const struct new_state *s)
+{
+	return !rnd_below(&w->rnd, 400 + s->nr);
+}
+
+/* What may stand in an entry: for a VM that has a histogram, mostly buckets that add up. */
+static struct kvm_exitstats_entry any_entry(struct world *w, struct new_state *s, bool last)
 {
 	u32 n = rnd_below(&w->rnd, 8) ? rnd_below(&w->rnd, NR_SLOTS + 2) : rnd(&w->rnd) >> 16;
+	u32 b = rnd_below(&w->rnd, KVM_EXITSTATS_NR_BUCKETS);
+	struct kvm_exitstats_entry entry = {
+		.reserved = rarely(w, s) ? rnd(&w->rnd) : 0,
+		.exits = rnd_any_size(&w->rnd),
+		.cycles = rnd_any_size(&w->rnd),
+		.longest = rnd_any_size(&w->rnd),
+	};
 
-	switch (rnd_below(&w->rnd, 500)) {
-	case 0:
-		*selector = rnd_any_size(&w->rnd);
-		break;
-	case 1 ... 50:
-		*selector = KVM_EXITSTATS_SELECT_ACCOUNT(1 + rnd_below(&w->rnd, 6));
-		break;
-	default:
-		*selector = KVM_EXITSTATS_SELECT_REASON(n);
-		break;
+	/* Figures of a VM that has a histogram are not as large. */
+	if (s->histogram)
+		entry.exits >>= 16;
+
+	if (rarely(w, s)) {
+		entry.selector = rnd_any_size(&w->rnd);
+	} else if (rarely(w, s)) {
+		entry.selector = KVM_EXITSTATS_SELECT_BUCKET(b, n);
+	} else if (s->rest && !rarely(w, s)) {
+		entry.selector = KVM_EXITSTATS_SELECT_BUCKET(b, s->reason);
+		entry.exits = last || rnd_below(&w->rnd, 2) ? s->rest : rnd_u64(&w->rnd) % s->rest;
+		entry.cycles = rarely(w, s);
+		entry.longest = rarely(w, s);
+		s->rest -= entry.exits;
+	} else if (!rnd_below(&w->rnd, 10) || (last && s->histogram)) {
+		entry.selector = KVM_EXITSTATS_SELECT_ACCOUNT(1 + rnd_below(&w->rnd, 6));
+	} else {
+		entry.selector = KVM_EXITSTATS_SELECT_REASON(n);
+		if (s->histogram) {
+			s->reason = n;
+			s->rest = entry.exits;
+		}
 	}
-	return *selector >> 16 == 0x4f00 ||
-	       (*selector >= KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_GUEST) &&
-		*selector <= KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_OTHER));
+	return entry;
+}
+
+/* The state has this entry: is it valid so far? */
+static void take_entry(struct new_state *s, const struct kvm_exitstats_entry *entry)
+{
+	u32 n = entry->selector & 0xffff, slot = has_account(n) ? n : OTHER_SLOT;
+	u32 b;
+
+	s->valid &= !entry->reserved;
+	if (is_bucket(entry->selector)) {
+		b = (entry->selector >> 16) - (KVM_EXITSTATS_SELECT_BUCKET(0, 0) >> 16);
+		s->valid &= s->histogram && !entry->cycles && !entry->longest;
+		s->sums[slot] += entry->exits;
+		s->buckets[slot][b] += entry->exits;
+	} else if (entry->selector >> 16 == KVM_EXITSTATS_SELECT_REASON(0) >> 16) {
+		s->exits[slot] += entry->exits;
+	} else {
+		s->valid &= entry->selector >=
+			    KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_GUEST) &&
+			    entry->selector <=
+			    KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_OTHER);
+	}
+}
+
+/* A reason's buckets add up to its exits. Those of "other" are dropped. */
+static bool is_valid(const struct new_state *s)
+{
+	u32 slot;
+
+	for (slot = 0; slot < OTHER_SLOT; slot++)
+		if (s->histogram && s->sums[slot] != s->exits[slot])
+			return false;
+	return s->valid;
+}
+
+/* The state that has been set is what the guest reads. */
+static void check_state(struct one_vcpu *v, const struct new_state *s)
+{
+	u64 buckets[MAX_SLOTS][KVM_EXITSTATS_NR_BUCKETS] = {};
+	u32 i, n, selector;
+	struct state got;
+
+	must_get(v->vcpu, &got);
+	for (i = 0; i < got.header.nr; i++) {
+		selector = got.entries[i].selector;
+		n = selector & 0xffff;
+		if (!is_bucket(selector))
+			continue;
+		TEST_ASSERT(has_account(n) && got.entries[i].exits && !got.entries[i].cycles &&
+			    !got.entries[i].longest, "entry %x: %llu exits, %llu cycles", selector,
+			    got.entries[i].exits, got.entries[i].cycles);
+		buckets[n][(selector - KVM_EXITSTATS_SELECT_BUCKET(0, 0)) >> 16] +=
+			got.entries[i].exits;
+	}
+	for (n = 0; n < OTHER_SLOT; n++)
+		TEST_ASSERT(!s->histogram || !memcmp(buckets[n], s->buckets[n], sizeof(buckets[n])),
+			    "the buckets of reason %u are not those that were set", n);
 }
 
 static void do_set_state(struct world *w, struct one_vm *vm)
@@ -380,17 +510,17 @@ static void do_set_state(struct world *w, struct one_vm *vm)
 	u32 nr = rnd_below(&w->rnd, 8) ? rnd_below(&w->rnd, 100) :
 		 KVM_EXITSTATS_MAX_ENTRIES - 2 + rnd_below(&w->rnd, 4);
 	u32 numbering = by_vendor(KVM_EXITSTATS_NUMBERING_VMX, KVM_EXITSTATS_NUMBERING_SVM), i;
+	struct new_state *s = calloc(1, sizeof(*s));
 	struct one_vcpu *v = any_vcpu(w, vm);
 	size_t size = state_size(nr), room = size;
 	struct kvm_exitstats_entry entry;
-	u64 cpuid = 0, io = 0;
-	bool good = true;
 	struct stats stats;
 	int err = 0;
 	char *p;
 
 	if (!v)
-		return;
+		goto out;
+	*s = (struct new_state) { .nr = nr, .histogram = vm->histogram, .valid = true };
 	if (!rnd_below(&w->rnd, 8))
 		numbering = rnd_any_size(&w->rnd);
 	if (!rnd_below(&w->rnd, 4))
@@ -399,18 +529,9 @@ static void do_set_state(struct world *w, struct one_vm *vm)
 	put_u32(p, 0, room, nr);
 	put_u32(p, 4, room, numbering);
 	for (i = 0; i < nr && state_size(i + 1) <= room; i++) {
-		entry = (struct kvm_exitstats_entry) {
-			.reserved = rnd_below(&w->rnd, 1000) ? 0 : rnd(&w->rnd),
-			.exits = rnd_any_size(&w->rnd),
-			.cycles = rnd_any_size(&w->rnd),
-			.longest = rnd_any_size(&w->rnd),
-		};
-		good &= any_selector(w, &entry.selector) && !entry.reserved;
+		entry = any_entry(w, s, i == nr - 1);
+		take_entry(s, &entry);
 		memcpy(p + state_size(i), &entry, sizeof(entry));
-		if (entry.selector == KVM_EXITSTATS_SELECT_REASON(EXIT_CPUID))
-			cpuid += entry.exits;
-		if (entry.selector == KVM_EXITSTATS_SELECT_REASON(EXIT_IO))
-			io += entry.exits;
 	}
 
 	if (!vm->on)
@@ -422,19 +543,23 @@ static void do_set_state(struct world *w, struct one_vm *vm)
 		err = EINVAL;
 	else if (room < size)
 		err = EFAULT;
-	else if (!good)
+	else if (!is_valid(s))
 		err = EINVAL;
 	assert_call(w, attr_call(v, KVM_SET_DEVICE_ATTR, KVM_VCPU_EXITSTATS,
 				 KVM_VCPU_EXITSTATS_STATE, p), err);
 	if (!err) {
+		vm->cpuid_base = s->exits[EXIT_CPUID];
+		vm->io_base = s->exits[EXIT_IO];
 		for (i = 0; i < NR_VCPUS; i++) {
-			cpuid -= vm->vcpus[i].cpuid;
-			io -= vm->vcpus[i].io;
+			vm->cpuid_base -= vm->vcpus[i].cpuid;
+			vm->io_base -= vm->vcpus[i].io;
 		}
-		vm->cpuid_base = cpuid;
-		vm->io_base = io;
+		check_state(v, s);
+		w->nr_states++;
 	}
 	check_vcpu(vm, v, &stats);
+out:
+	free(s);
 }
 
 /*
@@ -543,13 +668,14 @@ static void do_write_parameter(struct world *w)
 		{ "off", 0 }, { "n\n", 0 }, { "2", -1 }, { "o", -1 }, { "\n", -1 }, { "x", -1 },
 	};
 	u32 i = rnd_below(&w->rnd, ARRAY_SIZE(texts));
-	int fd = open(PARAMETER, O_WRONLY);
+	bool hist = rnd_below(&w->rnd, 2);
+	int fd = open(hist ? HIST_PARAMETER : PARAMETER, O_WRONLY);
 
 	assert_call(w, write(fd, texts[i].text, strlen(texts[i].text)) > 0 ? 0 : -1,
 		    texts[i].on < 0 ? EINVAL : 0);
 	close(fd);
 	if (texts[i].on >= 0)
-		w->parameter = texts[i].on;
+		*(hist ? &w->hist_parameter : &w->parameter) = texts[i].on;
 }
 
 static void step(struct world *w)
@@ -600,7 +726,7 @@ static void step(struct world *w)
 
 static void *live(void *arg)
 {
-	size_t size = 4 * PAGE_SIZE;
+	size_t size = align_up(state_size(KVM_EXITSTATS_MAX_ENTRIES + 2), PAGE_SIZE);
 	struct world *w = arg;
 	struct stats stats;
 	char *memory;
@@ -614,6 +740,7 @@ static void *live(void *arg)
 	w->content = malloc(FILE_SIZE);
 	w->again = malloc(2 * FILE_SIZE);
 	w->parameter = true;
+	w->hist_parameter = hist_parameter;
 
 	for (i = 0; i < fuzz_steps; i++)
 		step(w);
@@ -631,13 +758,20 @@ static void *live(void *arg)
 	return NULL;
 }
 
+/* Whatever the end, of a case or of the program: what is run next wants them as they were. */
+static void set_parameters(void)
+{
+	set_parameter(PARAMETER, true);
+	set_parameter(HIST_PARAMETER, hist_parameter);
+}
+
 static void run_alone(u32 seed)
 {
 	struct world w = { .rnd = rnd_seed(seed, 0), .alone = true };
 
 	live(&w);
-	set_parameter(true);
-	ksft_print_msg("%lu calls, %lu VMs\n", w.nr_calls, w.nr_vms);
+	set_parameters();
+	ksft_print_msg("%lu calls, %lu VMs, %lu states\n", w.nr_calls, w.nr_vms, w.nr_states);
 }
 
 static bool stop;
@@ -697,12 +831,6 @@ static void run_together(u32 seed)
 	ksft_print_msg("%u threads, %lu calls, %lu VMs\n", NR_THREADS, nr_calls, nr_vms);
 }
 
-/* Whatever the end, of a case or of the program: what is run next wants it on. */
-static void turn_on(void)
-{
-	set_parameter(true);
-}
-
 FIXTURE(host_fuzz) {};
 
 FIXTURE_SETUP(host_fuzz) {}
@@ -725,7 +853,8 @@ int main(int argc, char *argv[])
 	require_exitstats();
 	require_debugfs();
 	__TEST_REQUIRE(!access(PARAMETER, W_OK), "cannot write " PARAMETER ": not root");
-	atexit(turn_on);
+	hist_parameter = get_kvm_param_bool("exitstats_hist");
+	atexit(set_parameters);
 	/* Which threads would otherwise fill at once */
 	kvm_get_supported_cpuid();
 	return test_harness_run(argc, argv);

@@ -29,6 +29,7 @@ struct answer {
 
 struct model_vcpu {
 	u64 begun[MAX_REASONS], done[MAX_REASONS], all_done;
+	u32 last;		/* reason of the exits that it caused last */
 	/* What it read last: nothing goes back. */
 	u64 exits[MAX_REASONS], cycles[MAX_REASONS], total_exits, total_cycles;
 	/* What leaves answered that are not ours */
@@ -38,6 +39,7 @@ struct model_vcpu {
 
 struct model {
 	bool on;		/* this VM counts */
+	bool histogram;
 	bool nested, xsave, debugged;
 	bool exact[MAX_REASONS];	/* no exit but those that the guest causes */
 	u32 nr_vcpus;
@@ -50,6 +52,7 @@ static struct model guest_model;
 static inline void will(struct model_vcpu *vcpu, u32 reason, u64 count)
 {
 	WRITE_ONCE(vcpu->begun[reason], vcpu->begun[reason] + count);
+	vcpu->last = reason;
 	barrier();
 }
 
@@ -172,12 +175,60 @@ static inline void guest_read_defined(struct model_vcpu *vcpu, u32 leaf, u32 rea
 		       got, least, most, r.eax, r.ebx, r.ecx, r.edx);
 }
 
+/* A bucket never has more than its reason. Its cycles are 0, as is the longest exit. */
+static inline void guest_read_bucket(struct model_vcpu *vcpu, u32 leaf, u32 selector, u32 reason)
+{
+	struct leaf r = guest_cpuid_once(vcpu, leaf, selector);
+	u64 most = guest_model.exact[reason] ? model_begun(reason) : ~0ull;
+	bool ok;
+
+	if (leaf == KVM_EXITSTATS_LEAF_CYCLES)
+		ok = !r.eax && !r.ebx && !r.ecx;
+	else if (leaf == KVM_EXITSTATS_LEAF_EXITS)
+		ok = !r.ecx && make_u64(r.ebx, r.eax) <= most;
+	else
+		ok = most >> 32 || r.eax <= most;
+	__GUEST_ASSERT(ok && r.edx == KVM_EXITSTATS_DEFINED,
+		       "leaf %x, selector %x: %x %x %x %x; at most %lu exits", leaf, selector, r.eax,
+		       r.ebx, r.ecx, r.edx, most);
+}
+
+/*
+ * All buckets of a reason, one after the other. An exit that has been counted and is not over
+ * can change buckets meanwhile: that of a vCPU that halts, or is in userspace.
+ */
+static inline void guest_read_buckets(struct model_vcpu *vcpu, u32 reason)
+{
+	u64 least = model_done(reason), most, sum = 0;
+	struct leaf r;
+	u32 b;
+
+	for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
+		r = guest_cpuid_once(vcpu, KVM_EXITSTATS_LEAF_EXITS,
+				     KVM_EXITSTATS_SELECT_BUCKET(b, reason));
+		__GUEST_ASSERT(!r.ecx && r.edx == KVM_EXITSTATS_DEFINED,
+			       "bucket %u of %u: %x %x %x %x", b, reason, r.eax, r.ebx, r.ecx, r.edx);
+		sum += make_u64(r.ebx, r.eax);
+	}
+
+	if (guest_model.nr_vcpus > 1 && (reason == EXIT_IO || reason == EXIT_HLT))
+		return;
+	/* The last reading is in the next one. */
+	most = guest_model.exact[reason] ?
+	       model_begun(reason) - (reason == EXIT_CPUID) : ~0ull;
+	__GUEST_ASSERT(sum >= least && sum <= most, "buckets of %u: %lu exits, of %lu to %lu", reason,
+		       sum, least, most);
+}
+
 /* Whatever a structured selector selects, it has one of two states, and figures that go. */
 static inline void guest_read_structured(struct model_vcpu *vcpu, u32 leaf, u32 selector)
 {
 	u32 plain = selector & ~KVM_EXITSTATS_SELECT_VCPU, n = selector & 0xffff;
 	u32 kind = plain - n;
-	bool defined = (kind == KVM_EXITSTATS_SELECT_REASON(0) && is_defined(n)) ||
+	bool bucket = kind >= KVM_EXITSTATS_SELECT_BUCKET(0, 0) &&
+		      kind < KVM_EXITSTATS_SELECT_BUCKET(KVM_EXITSTATS_NR_BUCKETS, 0);
+	bool defined = (bucket && guest_model.histogram && is_defined(n)) ||
+		       (kind == KVM_EXITSTATS_SELECT_REASON(0) && is_defined(n)) ||
 		       (kind == KVM_EXITSTATS_SELECT_ACCOUNT(0) &&
 			(n <= KVM_EXITSTATS_ACCOUNT_OTHER ||
 			 plain == KVM_EXITSTATS_SELECT_NUMBERING));
@@ -185,6 +236,8 @@ static inline void guest_read_structured(struct model_vcpu *vcpu, u32 leaf, u32 
 
 	if (!defined) {
 		guest_read_undefined(vcpu, leaf, selector);
+	} else if (bucket) {
+		guest_read_bucket(vcpu, leaf, selector, n);
 	} else if (plain == selector && kind == KVM_EXITSTATS_SELECT_REASON(0)) {
 		guest_read_defined(vcpu, leaf, n);
 	} else {
@@ -228,9 +281,13 @@ static inline u32 model_random_leaf(struct rnd *r)
 
 static inline u32 model_random_index(struct rnd *r)
 {
-	switch (rnd_below(r, 8)) {
+	switch (rnd_below(r, 9)) {
 	case 0:
 		return rnd(r);
+	case 8:
+		return KVM_EXITSTATS_SELECT_BUCKET(rnd_below(r, KVM_EXITSTATS_NR_BUCKETS + 2),
+						   rnd_below(r, NR_SLOTS + 1)) |
+		       (rnd_below(r, 2) ? KVM_EXITSTATS_SELECT_VCPU : 0);
 	case 1:
 		return 1u << rnd_below(r, 32) | rnd_below(r, NR_SLOTS);
 	case 2:
@@ -378,6 +435,10 @@ static void guest_model_main(u32 id, u32 seed, u32 steps, u32 burst)
 			guest_read_random_leaf(vcpu, &r);
 		else
 			guest_exit_at_random(vcpu, id, &r, burst);
+
+		/* Whatever it draws, a VM without a histogram draws the same. */
+		if (guest_model.histogram && steps % 16 == 0)
+			guest_read_buckets(vcpu, vcpu->last);
 	}
 
 	will(vcpu, EXIT_IO, 1);

@@ -44,26 +44,44 @@ static inline void model_init_exact(struct model *model)
 	model->exact[EXIT_WRMSR] = !apic_is_virtual();
 }
 
+/* Two buckets for @exits. KVM drops those of a reason that it does not know. */
+static inline void model_add_buckets(struct model_vm *m, struct state *state, u32 reason, u64 exits)
+{
+	u64 part = rnd_u64(&m->rnd) % (exits + 1);
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		add_entry(state, KVM_EXITSTATS_SELECT_BUCKET(rnd_below(&m->rnd,
+								       KVM_EXITSTATS_NR_BUCKETS),
+							     reason),
+			  i ? exits - part : part, 0, 0);
+		if (!has_account(reason))
+			part += rnd(&m->rnd);
+	}
+}
+
 /* Figures as of a guest that came from elsewhere: both halves of them in use. */
 static inline void model_restore(struct model_vm *m)
 {
-	u32 nr = rnd_below(&m->rnd, KVM_EXITSTATS_MAX_ENTRIES + 1), reason, i;
+	u32 nr = rnd_below(&m->rnd, KVM_EXITSTATS_MAX_ENTRIES + 1), reason;
 	struct state state;
+	u64 exits;
 
 	init_state(&state);
-	while (nr--)
-		add_entry(&state, KVM_EXITSTATS_SELECT_REASON(rnd_below(&m->rnd, NR_SLOTS + 8)),
-			  rnd_u64(&m->rnd) >> (20 + rnd_below(&m->rnd, 40)) | 1,
+	while (state.header.nr + 3 <= nr) {
+		reason = rnd_below(&m->rnd, NR_SLOTS + 8);
+		exits = rnd_u64(&m->rnd) >> (20 + rnd_below(&m->rnd, 40)) | 1;
+		add_entry(&state, KVM_EXITSTATS_SELECT_REASON(reason), exits,
 			  rnd_u64(&m->rnd) >> (16 + rnd_below(&m->rnd, 40)) | 1, 1);
-	must_set(m->vcpus[0], &state);
+		if (m->model->histogram)
+			model_add_buckets(m, &state, reason, exits);
 
-	/* The guest's figures begin with those. */
-	for (i = 0; i < state.header.nr; i++) {
-		reason = state.entries[i].selector & 0xffff;
-		if (is_defined(reason))
-			m->model->base[reason] += state.entries[i].exits;
-		m->model->base_total += state.entries[i].exits;
+		/* The guest's figures begin with those. */
+		if (has_account(reason))
+			m->model->base[reason] += exits;
+		m->model->base_total += exits;
 	}
+	must_set(m->vcpus[0], &state);
 }
 
 /* Make a VM that is about to go through @steps, the same for the same @seed. */
@@ -72,18 +90,21 @@ static inline void model_create(struct model_vm *m, u32 nr_vcpus, bool on, u32 s
 {
 	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE };
 	struct model *model;
-	bool restore;
+	bool restore, histogram;
 	int i, slot;
 
 	*m = (struct model_vm) { .vm = vm_create(nr_vcpus), .rnd = rnd_seed(seed, ~0u) };
 	m->model = addr_gva2hva(m->vm, (unsigned long)&guest_model);
 	model = m->model;
-	vm_enable_cap(m->vm, KVM_CAP_X86_EXITSTATS, on);
+	histogram = rnd_below(&m->rnd, 2) && on;
+	vm_enable_cap(m->vm, KVM_CAP_X86_EXITSTATS,
+		      on | (histogram ? KVM_EXITSTATS_HISTOGRAM : 0));
 	vm_userspace_mem_region_add(m->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, MODEL_PAGES, 0);
 	virt_map(m->vm, TEST_MEMORY, TEST_MEMORY, MODEL_PAGES);
 	virt_map(m->vm, TEST_MMIO, TEST_MMIO, 1);
 
 	model->on = on;
+	model->histogram = histogram;
 	model->nr_vcpus = nr_vcpus;
 	model->nested = nested_paging();
 	model->xsave = xsetbv_exits();
@@ -129,6 +150,8 @@ static inline void model_check(struct model_vm *m, int i, const struct stats *st
 	}
 	TEST_ASSERT(sum == stats->exits, "vCPU %d: %lu exits by reason, %lu in all", i, sum,
 		    stats->exits);
+	if (m->model->histogram)
+		TEST_ASSERT_EQ(sum_of_buckets(m->vcpus[i]), sum);
 }
 
 /*

@@ -66,6 +66,12 @@ static inline bool is_defined(u32 reason)
 	return by_vendor(is_defined_vmx(reason), is_defined_svm(reason));
 }
 
+/* Is an exit for it counted for @reason, and not as "other"? */
+static inline bool has_account(u32 reason)
+{
+	return is_defined(reason) && !by_vendor(false, is_never_svm(reason));
+}
+
 /* An exit that KVM cannot attribute to a reason is in the last slot. */
 static inline u32 slot_of(u32 reason)
 {
@@ -263,6 +269,41 @@ static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
 	close(fd);
 }
 
+/* KVM's logarithmic histograms have one more bucket in front, for the value 0. */
+#define NR_LOG_BUCKETS	(1 + KVM_EXITSTATS_NR_BUCKETS)
+
+/* exit_cycles_hist of a vCPU. Return: whether it has that. */
+static inline bool read_log_hist(struct kvm_vcpu *vcpu, u64 *buckets)
+{
+	int fd = vcpu_get_stats_fd(vcpu);
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+	u64 log[NR_LOG_BUCKETS];
+	bool found;
+
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+	found = find_stat(fd, &header, descs, "exit_cycles_hist", log, NR_LOG_BUCKETS);
+	free(descs);
+	close(fd);
+	if (found) {
+		TEST_ASSERT_EQ(log[0], 0);
+		memcpy(buckets, log + 1, sizeof(log) - sizeof(log[0]));
+	}
+	return found;
+}
+
+static inline u64 sum_of_buckets(struct kvm_vcpu *vcpu)
+{
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS], sum = 0;
+	int i;
+
+	TEST_ASSERT(read_log_hist(vcpu, buckets), "vCPU %u has no histogram", vcpu->id);
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		sum += buckets[i];
+	return sum;
+}
+
 static inline u64 sum_slots(const u64 *slots)
 {
 	u64 sum = 0;
@@ -310,12 +351,13 @@ static inline void assert_nothing_counted(struct kvm_vcpu *vcpu)
 }
 
 #define PARAMETER	"/sys/module/kvm/parameters/exitstats"
+#define HIST_PARAMETER	PARAMETER "_hist"
 
-static inline void set_parameter(bool on)
+static inline void set_parameter(const char *path, bool on)
 {
-	int fd = open(PARAMETER, O_WRONLY);
+	int fd = open(path, O_WRONLY);
 
-	TEST_ASSERT(fd >= 0 && write(fd, on ? "Y" : "N", 1) == 1, PARAMETER ": %s",
+	TEST_ASSERT(fd >= 0 && write(fd, on ? "Y" : "N", 1) == 1, "%s: %s", path,
 		    strerror(errno));
 	close(fd);
 }

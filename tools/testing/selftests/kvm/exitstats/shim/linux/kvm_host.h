@@ -16,6 +16,7 @@
 #include <string.h>
 #include <asm/barrier.h>
 #include <linux/compiler.h>
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/kvm.h>
@@ -50,6 +51,12 @@
 #define U16_MAX	((u16)~0)
 #define U32_MAX	((u32)~0)
 #endif
+
+/* The tools' ones take it that u64 and __u64 are the same type. */
+#undef max
+#undef min
+#define max(a, b)	({ typeof(a) __a = (a); typeof(b) __b = (b); __a > __b ? __a : __b; })
+#define min(a, b)	({ typeof(a) __a = (a); typeof(b) __b = (b); __a < __b ? __a : __b; })
 
 #undef lower_32_bits
 #undef upper_32_bits
@@ -124,6 +131,23 @@ static inline void shim_barrier(void)
 
 #undef barrier
 #define barrier()	shim_barrier()
+
+/* And at what a writer does before a reader reads on: not while the hook itself reads */
+static void (*shim_read_hook)(void);
+
+static inline void shim_read(void)
+{
+	void (*hook)(void) = shim_read_hook;
+
+	if (!hook)
+		return;
+	shim_read_hook = NULL;
+	hook();
+	shim_read_hook = hook;
+}
+
+#undef READ_ONCE
+#define READ_ONCE(x)	(shim_read(), *(const volatile typeof(x) *)&(x))
 
 #endif /* SHIM_TIMED */
 
