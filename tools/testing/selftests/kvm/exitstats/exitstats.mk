@@ -34,21 +34,26 @@ define EXITSTATS_CC
 @mkdir -p $(@D)
 $(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $(filter %.c,$^) -o $@
 endef
+
+# Explicit targets, for a pattern of lib.mk in older kernels would win against one here.
+# lib.mk sets OUTPUT in the same way, but later.
+EXITSTATS_TOOL_DIR := $(or $(OUTPUT),$(shell pwd))/exitstats/tool
+
 EXITSTATS_TOOL_SOURCES := $(wildcard exitstats/tool/src/*.c)
 EXITSTATS_TOOL_HEADERS := exitstats/tool/exitstats_read.h $(wildcard exitstats/tool/src/*.h)
 
-%/exitstats/tool/exitstats: $(EXITSTATS_TOOL_SOURCES) $(EXITSTATS_TOOL_HEADERS)
+$(EXITSTATS_TOOL_DIR)/exitstats: $(EXITSTATS_TOOL_SOURCES) $(EXITSTATS_TOOL_HEADERS)
 	$(EXITSTATS_CC)
-%/exitstats/tool/example_critical: exitstats/tool/example_critical.c exitstats/tool/exitstats_read.h
+$(EXITSTATS_TOOL_DIR)/example_critical: exitstats/tool/example_critical.c exitstats/tool/exitstats_read.h
 	$(EXITSTATS_CC)
 
 # The tests are linked with all of the tool but its main().
 EXITSTATS_TOOL_TEST_SOURCES := $(filter-out %/main.c,$(EXITSTATS_TOOL_SOURCES))
 EXITSTATS_TOOL_TEST_HEADERS := exitstats/tool/exitstats_tool_test.h $(EXITSTATS_TOOL_HEADERS)
 
-%/exitstats/tool/exitstats_tool_test: exitstats/tool/exitstats_tool_test.c \
+$(EXITSTATS_TOOL_DIR)/exitstats_tool_test: exitstats/tool/exitstats_tool_test.c \
 		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)
-%/exitstats/tool/exitstats_tool_host_test: exitstats/tool/exitstats_tool_host_test.c \
+$(EXITSTATS_TOOL_DIR)/exitstats_tool_host_test: exitstats/tool/exitstats_tool_host_test.c \
 		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)
