@@ -215,21 +215,6 @@ TEST(stats_outlive_the_vm_fd)
 	close(fd);
 }
 
-static u64 read_scalar(struct kvm_vcpu *vcpu, const char *name)
-{
-	int fd = vcpu_get_stats_fd(vcpu);
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
-	u64 value;
-
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	read_stat(fd, &header, descs, name, &value, 1);
-	free(descs);
-	close(fd);
-	return value;
-}
-
 /* The scalars say the same as the histograms, the tables and the guest's leaves. */
 static u64 guest_longest;
 
@@ -252,17 +237,17 @@ TEST(stats_scalars)
 	read_table(open_table(vm, 0), &table);
 	sync_global_from_guest(vm, guest_longest);
 
-	TEST_ASSERT_EQ(read_scalar(vcpu, "exit_cycles"), sum_slots(stats.cycles_by_reason));
-	TEST_ASSERT_EQ(read_scalar(vcpu, "longest_exit_cycles"), table.total.longest);
-	TEST_ASSERT_EQ(read_scalar(vcpu, "guest_cycles"),
+	TEST_ASSERT_EQ(vcpu_stat(vcpu, "exit_cycles"), sum_slots(stats.cycles_by_reason));
+	TEST_ASSERT_EQ(vcpu_stat(vcpu, "longest_exit_cycles"), table.total.longest);
+	TEST_ASSERT_EQ(vcpu_stat(vcpu, "guest_cycles"),
 		       table.accounts[KVM_EXITSTATS_ACCOUNT_GUEST].cycles);
-	TEST_ASSERT_EQ(read_scalar(vcpu, "halted_cycles"), 0);
+	TEST_ASSERT_EQ(vcpu_stat(vcpu, "halted_cycles"), 0);
 	TEST_ASSERT(guest_longest && guest_longest <= table.total.longest, "%lu, then %lu",
 		    guest_longest, table.total.longest);
 	TEST_ASSERT_EQ(table.accounts[KVM_EXITSTATS_ACCOUNT_GUEST].exits, stats.exits);
 
 	/* The vCPU is in userspace: that time goes on, all other stands still. */
-	TEST_ASSERT(read_scalar(vcpu, "userspace_cycles") >
+	TEST_ASSERT(vcpu_stat(vcpu, "userspace_cycles") >
 		    table.accounts[KVM_EXITSTATS_ACCOUNT_USERSPACE].cycles, "time stands still");
 	kvm_vm_free(vm);
 }

@@ -72,18 +72,11 @@ struct reading {
 static inline u64 *ledger_find(struct ledger *ledger, struct kvm_stats_header *header,
 			       struct kvm_stats_desc *descs, const char *name, u32 *nr)
 {
-	struct kvm_stats_desc *desc;
-	int i;
+	struct kvm_stats_desc *desc = find_stat_desc(header, descs, name);
 
-	for (i = 0; i < header->num_desc; i++) {
-		desc = get_stats_descriptor(descs, i, header);
-		if (strcmp(desc->name, name))
-			continue;
-		*nr = desc->size;
-		return ledger->data + desc->offset / sizeof(u64);
-	}
-	TEST_FAIL("no statistic %s", name);
-	return NULL;
+	TEST_ASSERT(desc, "no statistic %s", name);
+	*nr = desc->size;
+	return ledger->data + desc->offset / sizeof(u64);
 }
 
 static inline void ledger_open(struct ledger *ledger, struct kvm_vcpu *vcpu)
@@ -144,22 +137,6 @@ static inline void ledger_read(struct ledger *ledger, struct reading *r)
 		r->exits_by_reason[i] = ledger->exits_by_reason[i];
 		r->cycles_by_reason[i] = ledger->cycles_by_reason[i];
 	}
-}
-
-/* One of the figures that KVM has of any vCPU */
-static inline u64 vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
-{
-	int fd = vcpu_get_stats_fd(vcpu);
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
-	u64 figure;
-
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	read_stat(fd, &header, descs, name, &figure, 1);
-	free(descs);
-	close(fd);
-	return figure;
 }
 
 static inline u64 sum_of(const u64 *figures, int nr)

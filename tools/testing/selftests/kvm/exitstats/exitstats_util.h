@@ -221,23 +221,33 @@ struct stats {
 	u64 cycles_by_reason[MAX_SLOTS];
 };
 
-static inline bool find_stat(int fd, struct kvm_stats_header *header,
-			     struct kvm_stats_desc *descs, const char *name,
-			     u64 *data, size_t nr)
+static inline struct kvm_stats_desc *find_stat_desc(struct kvm_stats_header *header,
+						    struct kvm_stats_desc *descs,
+						    const char *name)
 {
 	struct kvm_stats_desc *desc;
 	int i;
 
 	for (i = 0; i < header->num_desc; i++) {
 		desc = get_stats_descriptor(descs, i, header);
-		if (strcmp(desc->name, name))
-			continue;
-		TEST_ASSERT(desc->size == nr, "stat %s has %u elements, not %zu",
-			    name, desc->size, nr);
-		read_stat_data(fd, header, desc, data, nr);
-		return true;
+		if (!strcmp(desc->name, name))
+			return desc;
 	}
-	return false;
+	return NULL;
+}
+
+static inline bool find_stat(int fd, struct kvm_stats_header *header,
+			     struct kvm_stats_desc *descs, const char *name,
+			     u64 *data, size_t nr)
+{
+	struct kvm_stats_desc *desc = find_stat_desc(header, descs, name);
+
+	if (!desc)
+		return false;
+
+	TEST_ASSERT(desc->size == nr, "stat %s has %u elements, not %zu", name, desc->size, nr);
+	read_stat_data(fd, header, desc, data, nr);
+	return true;
 }
 
 static inline void read_stat(int fd, struct kvm_stats_header *header,
@@ -245,6 +255,22 @@ static inline void read_stat(int fd, struct kvm_stats_header *header,
 			     u64 *data, size_t nr)
 {
 	TEST_ASSERT(find_stat(fd, header, descs, name, data, nr), "no stat %s", name);
+}
+
+/* One of the figures that KVM has of any vCPU */
+static inline u64 vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
+{
+	int fd = vcpu_get_stats_fd(vcpu);
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+	u64 figure;
+
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+	read_stat(fd, &header, descs, name, &figure, 1);
+	free(descs);
+	close(fd);
+	return figure;
 }
 
 static inline void read_stats_fd(int fd, struct stats *stats)
