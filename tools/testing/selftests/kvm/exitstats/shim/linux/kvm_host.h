@@ -63,6 +63,11 @@
 #define lower_32_bits(n) ((u32)(n))
 #define upper_32_bits(n) ((u32)((n) >> 32))
 
+/* Linux 6.1's tools have none. */
+#ifndef fallthrough
+#define fallthrough	__attribute__((__fallthrough__))
+#endif
+
 #define __read_mostly
 #define noinstr
 #define ____cacheline_aligned	__attribute__((aligned(64)))
