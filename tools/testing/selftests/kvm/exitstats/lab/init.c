@@ -436,6 +436,13 @@ static int run_guest(char **options)
 	int n = 0, status;
 	char *name;
 
+	/*
+	 * QEMU's TCG does not intercept XSETBV: KVM does not learn which states the guest
+	 * enables. Its CPUID then has the wrong size for them, and Linux 7.2 does not survive it.
+	 */
+	if (vendor_is_amd())
+		strcat(append, "noxsave ");
+
 	if (*options && !strncmp(*options, "plan=", 5)) {
 		name = *options++ + 5;
 		if (*name)
