@@ -467,11 +467,14 @@ TEST(capability)
 	struct kvm_vm *vm = vm_create(1);
 	struct kvm_vcpu *vcpu;
 
-	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_X86_EXITSTATS), 3);
-	TEST_ASSERT_EQ(vm_check_cap(vm, KVM_CAP_X86_EXITSTATS), 3);
+	TEST_ASSERT_EQ(kvm_check_cap(KVM_CAP_X86_EXITSTATS), 7);
+	TEST_ASSERT_EQ(vm_check_cap(vm, KVM_CAP_X86_EXITSTATS), 7);
 
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 2, 0, 0, 0), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 4, 0, 0, 0), EINVAL);
+	TEST_ASSERT_EQ(enable_cap(vm, 0, 6, 0, 0, 0), EINVAL);
+	TEST_ASSERT_EQ(enable_cap(vm, 0, 8, 0, 0, 0), EINVAL);
+	TEST_ASSERT_EQ(enable_cap(vm, 0, 9, 0, 0, 0), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1ull << 32, 0, 0, 0), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 1, 0, 0), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 0, 1, 0), EINVAL);
@@ -480,6 +483,7 @@ TEST(capability)
 
 	/* The last word counts, what was refused does not. */
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 0, 0, 0), 0);
+	TEST_ASSERT_EQ(enable_cap(vm, 0, 7, 0, 0, 0), 0);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 0, 0, 0, 0), 0);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 1, 0, 0), EINVAL);
 	vcpu = vm_vcpu_add(vm, 0, guest_unpatched);

@@ -1,0 +1,998 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM exitstats: the histogram of what exits took. It has each exit once, in the bucket of the
+ * cycles that the exit took from the guest, wherever it is read: by the guest, in debugfs, in the
+ * statistics and in a saved state.
+ */
+#include <pthread.h>
+
+#include "exitstats_ledger.h"
+#include "exitstats_state.h"
+
+#define NR_VCPUS	3
+#define NR_EXITS	20
+#define NR_BUCKETS	KVM_EXITSTATS_NR_BUCKETS
+#define WITH_HISTOGRAM	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_HISTOGRAM)
+#define OF_VCPU		KVM_EXITSTATS_SELECT_VCPU
+
+/* A port that KVM answers itself: the mask of the first PIC, which nobody uses here */
+#define PIC_MASK	0x21
+
+#define assert_errno(ret, err)						\
+	TEST_ASSERT((ret) < 0 && errno == (err), #err " expected: %s", strerror(errno))
+
+static u32 log2_of(u64 cycles)
+{
+	u32 b = 0;
+
+	while (cycles >>= 1)
+		b++;
+	return b < NR_BUCKETS ? b : NR_BUCKETS - 1;
+}
+
+/* In the guest */
+static u64 bucket_exits(u32 b, u32 reason, u32 of_vcpu)
+{
+	return exits_of(KVM_EXITSTATS_SELECT_BUCKET(b, reason) | of_vcpu);
+}
+
+static void guest_setup(void)
+{
+	x2apic_enable();
+	x2apic_write_reg(APIC_SPIV, APIC_SPIV_APIC_ENABLED | 0xff);
+	x2apic_write_reg(APIC_TDCR, 0xb);
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_ONESHOT | TEST_VECTOR);
+}
+
+/* APIC bus cycles are nanoseconds in KVM. */
+static void guest_halt(u32 nsec)
+{
+	x2apic_write_reg(APIC_TMICT, nsec);
+	asm volatile("sti; hlt; cli" : : : "memory");
+}
+
+/* All buckets of a reason. If there was an exit meanwhile, for another reason, once more. */
+static u64 guest_sum_of_buckets(u32 reason, u32 of_vcpu)
+{
+	u64 exits, sum;
+	u32 b;
+
+	do {
+		exits = exits_of(KVM_EXITSTATS_SELECT_REASON(reason) | of_vcpu);
+		for (b = 0, sum = 0; b < NR_BUCKETS; b++)
+			sum += bucket_exits(b, reason, of_vcpu);
+	} while (exits != exits_of(KVM_EXITSTATS_SELECT_REASON(reason) | of_vcpu));
+	__GUEST_ASSERT(sum == exits, "reason %u: %lu exits, %lu in buckets", reason, exits, sum);
+	return sum;
+}
+
+/* A bit of everything: in the fastpath, in a handler, in userspace, halted */
+static void guest_mix(void)
+{
+	u32 id, i, n = 0;
+
+	guest_setup();
+	id = x2apic_read_reg(APIC_ID);
+	for (;;) {
+		for (i = 0; i < NR_EXITS * (id + 1); i++) {
+			read_leaf(0, 0);
+			kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
+			flush_caches();
+			port_read(PIC_MASK);
+			memory_read(TEST_MEMORY + n++ % 64 * PAGE_SIZE);
+		}
+		for (i = 0; i <= id; i++) {
+			port_write(TEST_PORT);
+			halt_with_irq(id);
+			memory_write(TEST_MMIO);
+		}
+		GUEST_SYNC(0);
+		/* What happens while it is read is not for these reasons. */
+		guest_sum_of_buckets(EXIT_HYPERCALL, OF_VCPU);
+		guest_sum_of_buckets(EXIT_FLUSH, OF_VCPU);
+		guest_sum_of_buckets(EXIT_HLT, OF_VCPU);
+		guest_sum_of_buckets(EXIT_HYPERCALL, 0);
+		guest_sum_of_buckets(EXIT_IO, OF_VCPU);
+	}
+}
+
+/* In the host: exitstats_histogram of a vCPU, or of the VM */
+struct histogram {
+	u64 buckets[MAX_SLOTS][NR_BUCKETS];
+	u64 total[NR_BUCKETS];
+};
+
+static int open_histogram(struct kvm_vm *vm, int vcpu_id)
+{
+	char path[160];
+
+	table_path(vm, vcpu_id, path, sizeof(path) - 16);
+	strcat(path, "_histogram");
+	return open(path, O_RDONLY);
+}
+
+/* Take it apart. Whatever is not as documented fails. */
+static void read_histogram(struct kvm_vm *vm, int vcpu_id, struct histogram *h)
+{
+	char line[256], reason[8], name[32], expected[32], from[16], to[16], end;
+	FILE *file = fdopen(open_histogram(vm, vcpu_id), "r");
+	u64 sum[NR_BUCKETS] = {}, exits;
+	u32 slot, b, row, last = 0;
+
+	TEST_ASSERT(file, "no histogram: %s", strerror(errno));
+	memset(h, 0, sizeof(*h));
+	TEST_ASSERT(fgets(line, sizeof(line), file) &&
+		    sscanf(line, "reason name from to exits%c", &end) == 1 && end == '\n',
+		    "header row: %s", line);
+
+	while (fgets(line, sizeof(line), file)) {
+		TEST_ASSERT(sscanf(line, "%7s %31s %15s %15s %lu%c", reason, name, from, to, &exits,
+				   &end) == 6 && end == '\n' && exits, "row: %s", line);
+		b = log2_of(strtoull(from, NULL, 10));
+		snprintf(expected, sizeof(expected), "%llu", b ? 1ull << b : 0);
+		TEST_ASSERT(!strcmp(from, expected), "row: %s", line);
+		if (b == NR_BUCKETS - 1)
+			strcpy(expected, "-");
+		else
+			snprintf(expected, sizeof(expected), "%llu", (2ull << b) - 1);
+		TEST_ASSERT(!strcmp(to, expected), "row: %s", line);
+
+		/* "Other" comes first, and the total last. */
+		if (!strcmp(reason, "total")) {
+			TEST_ASSERT(!strcmp(name, "-"), "row: %s", line);
+			row = MAX_SLOTS * NR_BUCKETS + b;
+			h->total[b] = exits;
+		} else {
+			slot = parse_reason(reason);
+			slot_name(slot, expected, sizeof(expected));
+			TEST_ASSERT(slot < NR_SLOTS && !strcmp(name, expected), "row: %s", line);
+			row = (slot == OTHER_SLOT ? 0 : slot + 1) * NR_BUCKETS + b;
+			h->buckets[slot][b] = exits;
+			sum[b] += exits;
+		}
+		TEST_ASSERT(row >= last, "not in order: %s", line);
+		last = row + 1;
+	}
+	fclose(file);
+	TEST_ASSERT(!memcmp(h->total, sum, sizeof(sum)), "the total is not the sum of the rows");
+}
+
+static u64 sum_of_row(const u64 *buckets)
+{
+	return sum_of(buckets, NR_BUCKETS);
+}
+
+/* They are large, and what is static is in the guest's memory, too. */
+static struct histogram *one, *vm_histogram, *sum_of_vcpus;
+
+static void alloc_histograms(void)
+{
+	one = calloc(3, sizeof(*one));
+	vm_histogram = one + 1;
+	sum_of_vcpus = one + 2;
+}
+
+FIXTURE(histogram) {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+};
+
+static void create_vm(FIXTURE_DATA(histogram) *self, u64 flags, void *guest)
+{
+	int i;
+
+	self->vm = vm_create(NR_VCPUS);
+	vm_enable_cap(self->vm, KVM_CAP_X86_EXITSTATS, flags);
+	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, TEST_MEMORY, 1, 64, 0);
+	virt_map(self->vm, TEST_MEMORY, TEST_MEMORY, 64);
+	virt_map(self->vm, TEST_MMIO, TEST_MMIO, 1);
+	for (i = 0; i < NR_VCPUS; i++)
+		self->vcpus[i] = vm_vcpu_add(self->vm, i, guest);
+	vm_install_exception_handler(self->vm, TEST_VECTOR, guest_irq_handler);
+}
+
+FIXTURE_SETUP(histogram)
+{
+	alloc_histograms();
+	create_vm(self, WITH_HISTOGRAM, guest_mix);
+}
+
+FIXTURE_TEARDOWN(histogram)
+{
+	kvm_vm_free(self->vm);
+	free(one);
+}
+
+/* Of a VM that is stopped, all of its exits are in a bucket, wherever one reads it. */
+static void check_all(FIXTURE_DATA(histogram) *self)
+{
+	u64 log[NR_BUCKETS];
+	struct stats stats;
+	int i, slot, b;
+
+	memset(sum_of_vcpus, 0, sizeof(*sum_of_vcpus));
+	for (i = 0; i < NR_VCPUS; i++) {
+		read_stats(self->vcpus[i], &stats);
+		read_histogram(self->vm, i, one);
+		for (slot = 0; slot < NR_SLOTS; slot++) {
+			TEST_ASSERT(sum_of_row(one->buckets[slot]) == stats.exits_by_reason[slot],
+				    "vCPU %d, reason %d: %lu exits, %lu in buckets", i, slot,
+				    stats.exits_by_reason[slot], sum_of_row(one->buckets[slot]));
+			for (b = 0; b < NR_BUCKETS; b++)
+				sum_of_vcpus->buckets[slot][b] += one->buckets[slot][b];
+		}
+		TEST_ASSERT_EQ(sum_of_row(one->total), stats.exits);
+		TEST_ASSERT(read_log_hist(self->vcpus[i], log), "no exit_cycles_hist");
+		TEST_ASSERT(!memcmp(log, one->total, sizeof(log)),
+			    "vCPU %d: exit_cycles_hist is not the total", i);
+		for (b = 0; b < NR_BUCKETS; b++)
+			sum_of_vcpus->total[b] += one->total[b];
+	}
+	read_histogram(self->vm, VM_TABLE, vm_histogram);
+	TEST_ASSERT(!memcmp(vm_histogram, sum_of_vcpus, sizeof(*sum_of_vcpus)),
+		    "the VM's histogram is not the sum of its vCPUs'");
+}
+
+TEST_F(histogram, adds_up)
+{
+	int i, round;
+
+	check_all(self);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < NR_VCPUS; i++) {
+			TEST_ASSERT_EQ(run_guest(self->vcpus[i]), UCALL_SYNC);
+			check_all(self);
+		}
+	}
+	for (i = 0; i < NR_VCPUS; i++)
+		assert_stats(self->vcpus[i]);
+	TEST_ASSERT_EQ(sum_of_row(vm_histogram->buckets[EXIT_FLUSH]), 3 * NR_EXITS * (1 + 2 + 3));
+	TEST_ASSERT_EQ(sum_of_row(vm_histogram->buckets[EXIT_HLT]), 3 * (1 + 2 + 3));
+}
+
+/* Stopped after each exit to userspace, the last of which is in the bucket of what it took. */
+TEST_F(histogram, adds_up_in_userspace)
+{
+	struct ucall uc;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		vcpu_run(self->vcpus[0]);
+		get_ucall(self->vcpus[0], &uc);
+		check_all(self);
+	}
+}
+
+static bool stop;
+
+static void *run_till_stop(void *arg)
+{
+	struct kvm_vcpu *vcpu = arg;
+
+	while (!READ_ONCE(stop))
+		run_guest(vcpu);
+	return NULL;
+}
+
+/*
+ * Exits only move up: of those that took at least so long, no reading has fewer than the one
+ * before. @last has the latter, for each bucket.
+ */
+static void assert_not_back(const u64 *buckets, u64 *last, const char *what)
+{
+	u64 sum = 0;
+	int b;
+
+	for (b = NR_BUCKETS - 1; b >= 0; b--) {
+		sum += buckets[b];
+		TEST_ASSERT(sum >= last[b] && buckets[b] < 1ull << 40,
+			    "%s: %lu exits of 2^%d cycles and more, after %lu", what, sum, b,
+			    last[b]);
+		last[b] = sum;
+	}
+}
+
+TEST_F(histogram, does_not_go_back_while_vcpus_run)
+{
+	u64 last_log[NR_BUCKETS] = {}, last_total[NR_BUCKETS] = {};
+	u64 (*last)[NR_BUCKETS] = calloc(MAX_SLOTS, sizeof(*last));
+	pthread_t threads[NR_VCPUS];
+	struct stats before, after;
+	u64 log[NR_BUCKETS], exits;
+	int i, slot;
+
+	WRITE_ONCE(stop, false);
+	for (i = 0; i < NR_VCPUS; i++)
+		pthread_create(&threads[i], NULL, run_till_stop, self->vcpus[i]);
+	for (i = 0; i < 200; i++) {
+		read_stats(self->vcpus[1], &before);
+		TEST_ASSERT(read_log_hist(self->vcpus[1], log), "no exit_cycles_hist");
+		read_stats(self->vcpus[1], &after);
+		exits = sum_of_row(log);
+		TEST_ASSERT(exits >= sum_slots(before.exits_by_reason) &&
+			    exits <= sum_slots(after.exits_by_reason), "%lu exits, of %lu to %lu",
+			    exits, sum_slots(before.exits_by_reason),
+			    sum_slots(after.exits_by_reason));
+		assert_not_back(log, last_log, "exit_cycles_hist");
+
+		read_histogram(self->vm, VM_TABLE, vm_histogram);
+		for (slot = 0; slot < NR_SLOTS; slot++)
+			assert_not_back(vm_histogram->buckets[slot], last[slot], "debugfs");
+		assert_not_back(vm_histogram->total, last_total, "debugfs");
+		usleep(1000);
+	}
+	WRITE_ONCE(stop, true);
+	for (i = 0; i < NR_VCPUS; i++)
+		pthread_join(threads[i], NULL);
+	check_all(self);
+	free(last);
+}
+
+/*
+ * In the guest, beside another vCPU that has exits. Hypercalls are over when they are counted: no
+ * bucket of theirs goes back at all, and together they are between two readings of the exits.
+ */
+static bool guest_stop;
+
+static void guest_call(void)
+{
+	u64 value = 0;
+
+	while (!READ_ONCE(guest_stop)) {
+		kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
+		/* Not to be faster than a reader, and not always as fast */
+		if (value++ % 64 == 0)
+			port_read(PIC_MASK);
+	}
+	GUEST_DONE();
+}
+
+static void guest_read_beside(void)
+{
+	u64 last[NR_BUCKETS] = {}, before, after, sum, now;
+	u32 b, i;
+
+	for (i = 0; i < 200; i++) {
+		before = exits_of(EXIT_HYPERCALL);
+		for (b = 0, sum = 0; b < NR_BUCKETS; b++) {
+			now = bucket_exits(b, EXIT_HYPERCALL, 0);
+			__GUEST_ASSERT(now >= last[b], "bucket %u: %lu after %lu", b, now, last[b]);
+			last[b] = now;
+			sum += now;
+			GUEST_ASSERT_EQ(bucket_exits(b, EXIT_HYPERCALL, OF_VCPU), 0);
+		}
+		after = exits_of(EXIT_HYPERCALL);
+		__GUEST_ASSERT(sum >= before && sum <= after, "%lu exits in buckets, of %lu to %lu",
+			       sum, before, after);
+	}
+	WRITE_ONCE(guest_stop, true);
+	GUEST_DONE();
+}
+
+static void *run_till_done(void *vcpu)
+{
+	while (run_guest(vcpu) != UCALL_DONE)
+		;
+	return NULL;
+}
+
+TEST_F(histogram, does_not_go_back_for_a_guest)
+{
+	pthread_t threads[2];
+	int i;
+
+	vcpu_arch_set_entry_point(self->vcpus[0], guest_read_beside);
+	vcpu_arch_set_entry_point(self->vcpus[1], guest_call);
+	for (i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, run_till_done, self->vcpus[i]);
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	check_all(self);
+}
+
+/*
+ * One exit, which takes a time that the guest reads: it lands in the bucket of that time, to the
+ * cycle, and nothing else does.
+ */
+struct sample {
+	u64 cycles;
+	u64 halted, userspace;	/* that were no part of it */
+	u32 bucket;
+};
+
+#define take_sample(reason, insns)						\
+({										\
+	u32 __reason = (reason), __b, __nr = 0;					\
+	u64 __before[NR_BUCKETS], __after;					\
+	u32 __own = KVM_EXITSTATS_SELECT_REASON(__reason) | OF_VCPU;		\
+	struct sample __s = {};							\
+										\
+	for (__b = 0; __b < NR_BUCKETS; __b++)					\
+		__before[__b] = bucket_exits(__b, __reason, OF_VCPU);		\
+	__s.cycles = cycles_of(__own);						\
+	__s.halted = guest_time(KVM_EXITSTATS_ACCOUNT_HALTED);			\
+	__s.userspace = guest_time(KVM_EXITSTATS_ACCOUNT_USERSPACE);		\
+	insns;									\
+	__s.cycles = cycles_of(__own) - __s.cycles;				\
+	__s.halted = guest_time(KVM_EXITSTATS_ACCOUNT_HALTED) - __s.halted;	\
+	__s.userspace = guest_time(KVM_EXITSTATS_ACCOUNT_USERSPACE) - __s.userspace; \
+	for (__b = 0; __b < NR_BUCKETS; __b++) {				\
+		__after = bucket_exits(__b, __reason, OF_VCPU);			\
+		__GUEST_ASSERT(__after - __before[__b] <= 1, "bucket %u: %lu after %lu", \
+			       __b, __after, __before[__b]);			\
+		if (__after == __before[__b])					\
+			continue;						\
+		__s.bucket = __b;						\
+		__nr++;								\
+	}									\
+	__GUEST_ASSERT(__nr == 1 && __s.bucket == log2_of(__s.cycles),		\
+		       "an exit of %lu cycles, in %u buckets, bucket %u", __s.cycles, __nr, \
+		       __s.bucket);						\
+	__s;									\
+})
+
+/* Strings of bytes for a port of KVM's own: one exit each, in which KVM takes one by one */
+static const u16 string_sizes[] = {
+	1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 900, 700, 450, 300, 100, 50, 25, 12, 6, 3,
+};
+
+#define NR_STRINGS	ARRAY_SIZE(string_sizes)
+
+static struct sample guest_strings[2][NR_STRINGS];
+static u8 guest_string[1024];
+
+static void port_write_string(u16 port, unsigned long n)
+{
+	const void *p = guest_string;
+
+	asm volatile("rep outsb" : "+S"(p), "+c"(n) : "d"(port) : "memory");
+}
+
+static void guest_sample_strings(void)
+{
+	int i, pass;
+
+	memset(guest_string, 0xff, sizeof(guest_string));
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < NR_STRINGS; i++)
+			guest_strings[pass][i] = take_sample(EXIT_IO,
+				port_write_string(PIC_MASK, string_sizes[i]));
+	GUEST_DONE();
+}
+
+/*
+ * That of n bytes takes n times as long as one byte, beyond what each exit takes: in the second
+ * pass, when all is in caches, and unless the host is interrupted.
+ */
+TEST_F(histogram, exits_of_known_times)
+{
+	u32 found = 0, nr = 0, i, b;
+	u64 fixed, each;
+	struct sample *s;
+
+	vcpu_arch_set_entry_point(self->vcpus[0], guest_sample_strings);
+	TEST_ASSERT_EQ(run_guest(self->vcpus[0]), UCALL_DONE);
+	sync_global_from_guest(self->vm, guest_strings);
+	s = guest_strings[1];
+	each = (s[9].cycles - s[0].cycles) / 511;
+	fixed = s[0].cycles - each;
+	for (i = 0; i < NR_STRINGS; i++) {
+		ksft_print_msg("%4u bytes: %lu, then %lu cycles, bucket %u; expected %lu\n",
+			       string_sizes[i], guest_strings[0][i].cycles, s[i].cycles,
+			       s[i].bucket, fixed + each * string_sizes[i]);
+		found |= 1u << s[i].bucket;
+	}
+	for (b = 0; b < NR_BUCKETS; b++)
+		nr += found >> b & 1;
+	TEST_ASSERT(nr >= 4, "exits in %u buckets only", nr);
+	TEST_ASSERT(s[10].cycles > s[0].cycles * 4, "1000 bytes take %lu cycles, one byte %lu",
+		    s[10].cycles, s[0].cycles);
+
+	/* All of them are where the host reads them, too. */
+	read_histogram(self->vm, 0, one);
+	for (i = 0; i < 2 * NR_STRINGS; i++) {
+		s = &guest_strings[i / NR_STRINGS][i % NR_STRINGS];
+		TEST_ASSERT(one->buckets[EXIT_IO][s->bucket]-- >= 1,
+			    "no exit of %lu cycles in debugfs", s->cycles);
+	}
+	/* But for GUEST_DONE */
+	TEST_ASSERT_EQ(sum_of_row(one->buckets[EXIT_IO]), 1);
+}
+
+/* Exits of other kinds, each in the bucket of what it took */
+static struct sample guest_samples[5];
+
+static void guest_sample_others(void)
+{
+	u64 value;
+
+	guest_setup();
+	guest_samples[0] = take_sample(EXIT_HYPERCALL,
+				       kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0));
+	guest_samples[1] = take_sample(EXIT_FLUSH, flush_caches());
+	guest_samples[2] = take_sample(EXIT_RDMSR, rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value));
+	/* Halted time is no part of an exit, nor is that in userspace. */
+	guest_samples[3] = take_sample(EXIT_HLT, guest_halt(50000000));
+	GUEST_SYNC(0);
+	guest_samples[4] = take_sample(EXIT_IO, port_write(TEST_PORT));
+	GUEST_DONE();
+}
+
+TEST_F(histogram, time_away_does_not_count)
+{
+	struct kvm_vcpu *vcpu = self->vcpus[0];
+	u64 away = usec_to_tsc(vcpu, 40000);
+	int i;
+
+	vcpu_arch_set_entry_point(vcpu, guest_sample_others);
+	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_SYNC);
+	vcpu_run(vcpu);
+	TEST_ASSERT(vcpu->run->exit_reason == KVM_EXIT_IO && vcpu->run->io.port == TEST_PORT,
+		    "KVM exit reason %u", vcpu->run->exit_reason);
+	usleep(50000);
+	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_DONE);
+	sync_global_from_guest(self->vm, guest_samples);
+
+	for (i = 0; i < ARRAY_SIZE(guest_samples); i++)
+		ksft_print_msg("%lu cycles: bucket %u; %lu halted, %lu in userspace\n",
+			       guest_samples[i].cycles, guest_samples[i].bucket,
+			       guest_samples[i].halted, guest_samples[i].userspace);
+	TEST_ASSERT(guest_samples[3].halted > away && guest_samples[4].userspace > away,
+		    "less than %lu cycles away", away);
+	TEST_ASSERT(guest_samples[3].bucket < log2_of(guest_samples[3].halted) &&
+		    guest_samples[4].bucket < log2_of(guest_samples[4].userspace),
+		    "exits in the buckets of the time away");
+	check_all(self);
+}
+
+/* The flag, the parameter, and what is there without */
+static void guest_no_buckets(void)
+{
+	u32 b, n, leaf, selector;
+	struct leaf r;
+
+	for (b = 0; b <= NR_BUCKETS; b++) {
+		for (n = 0; n < 4; n++) {
+			leaf = KVM_EXITSTATS_LEAF_CYCLES + n % 2;
+			selector = KVM_EXITSTATS_SELECT_BUCKET(b, EXIT_CPUID) |
+				   (n / 2 ? OF_VCPU : 0);
+			r = read_leaf(leaf, selector);
+			__GUEST_ASSERT(!r.eax && !r.ebx && !r.ecx &&
+				       r.edx == KVM_EXITSTATS_UNDEFINED,
+				       "selector %x: %x %x %x %x", selector, r.eax, r.ebx, r.ecx,
+				       r.edx);
+		}
+	}
+	GUEST_DONE();
+}
+
+/* Buckets beyond the last, and of reasons that are not defined */
+static void guest_undefined_buckets(void)
+{
+	static const u32 undefined[] = {
+		KVM_EXITSTATS_SELECT_BUCKET(NR_BUCKETS, 0), KVM_EXITSTATS_SELECT_BUCKET(0, 0xffff),
+		KVM_EXITSTATS_SELECT_BUCKET(0, 0x300), KVM_EXITSTATS_SELECT_BUCKET(31, 0x10a),
+		KVM_EXITSTATS_SELECT_BUCKET(0, 0) - 1,
+	};
+	struct leaf r;
+	u32 i;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(undefined); i++) {
+		r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, undefined[i / 2] | (i % 2 ? OF_VCPU : 0));
+		__GUEST_ASSERT(!r.eax && !r.ebx && !r.ecx && r.edx == KVM_EXITSTATS_UNDEFINED,
+			       "selector %x: %x %x %x %x", undefined[i / 2], r.eax, r.ebx, r.ecx,
+			       r.edx);
+	}
+	/* Of buckets, only the exits are there. */
+	for (i = 0; i < NR_BUCKETS; i++) {
+		r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, KVM_EXITSTATS_SELECT_BUCKET(i, EXIT_CPUID));
+		__GUEST_ASSERT(!r.eax && !r.ebx && !r.ecx && !r.edx, "bucket %u: %x %x %x %x", i,
+			       r.eax, r.ebx, r.ecx, r.edx);
+	}
+	GUEST_ASSERT(guest_sum_of_buckets(EXIT_HYPERCALL, 0) == 0);
+	GUEST_DONE();
+}
+
+TEST_F(histogram, undefined_buckets)
+{
+	vcpu_arch_set_entry_point(self->vcpus[0], guest_undefined_buckets);
+	run_to_done(self->vcpus[0]);
+}
+
+/* A VM with one vCPU; @flags are negative if the VMM does not decide. */
+static struct kvm_vcpu *create_one(struct kvm_vm **vm, int flags, void *guest)
+{
+	*vm = vm_create(1);
+	if (flags >= 0)
+		vm_enable_cap(*vm, KVM_CAP_X86_EXITSTATS, flags);
+	return vm_vcpu_add(*vm, 0, guest);
+}
+
+/* Is there a histogram? All that can show one agree. */
+static bool has_histogram(int flags)
+{
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu = create_one(&vm, flags, guest_no_buckets);
+	u64 log[NR_BUCKETS];
+	bool has = read_log_hist(vcpu, log);
+	int i, fd;
+
+	for (i = VM_TABLE; i <= 0; i++) {
+		fd = open_histogram(vm, i);
+		TEST_ASSERT((fd >= 0) == has, "file %d: %s", i, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+	}
+	if (!has && flags) {
+		run_to_done(vcpu);
+		TEST_ASSERT(!read_log_hist(vcpu, log), "a histogram after the vCPU has run");
+	}
+	kvm_vm_free(vm);
+	return has;
+}
+
+/* Whatever the end of it: what is run next wants them as they were. */
+static bool hist_parameter;
+
+static void set_parameters(void)
+{
+	set_parameter(PARAMETER, true);
+	set_parameter(HIST_PARAMETER, hist_parameter);
+}
+
+TEST(only_for_who_asks)
+{
+	struct kvm_vm *vm;
+	int hist, i;
+
+	for (hist = 0; hist <= 1; hist++) {
+		set_parameter(HIST_PARAMETER, hist);
+		TEST_ASSERT_EQ(get_kvm_param_bool("exitstats_hist"), hist);
+		/* The VMM decides ... */
+		TEST_ASSERT(!has_histogram(0), "a VM that does not count");
+		TEST_ASSERT(!has_histogram(KVM_EXITSTATS_COUNT), "without the flag");
+		TEST_ASSERT(!has_histogram(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0),
+			    "without the flag");
+		TEST_ASSERT(has_histogram(WITH_HISTOGRAM), "with the flag");
+		TEST_ASSERT(has_histogram(WITH_HISTOGRAM | KVM_EXITSTATS_CPL0), "with the flag");
+		/* ... or the parameter, for VMs that count. */
+		TEST_ASSERT_EQ(has_histogram(-1), hist);
+	}
+	/* It is nothing to a VM that does not count. */
+	set_parameter(PARAMETER, false);
+	vm = vm_create(1);
+	vm_vcpu_add(vm, 0, guest_mix);
+	for (i = VM_TABLE; i <= 0; i++)
+		TEST_ASSERT(open_histogram(vm, i) < 0 && errno == ENOENT, "file %d", i);
+	kvm_vm_free(vm);
+	set_parameters();
+}
+
+TEST(statistics_are_described)
+{
+	struct kvm_stats_header with_header, without_header;
+	struct kvm_stats_desc *with, *without, *desc;
+	struct kvm_vm *with_vm, *without_vm;
+	size_t size;
+	int fd;
+
+	fd = vcpu_get_stats_fd(create_one(&with_vm, WITH_HISTOGRAM, guest_mix));
+	read_stats_header(fd, &with_header);
+	with = read_stats_descriptors(fd, &with_header);
+	close(fd);
+	fd = vcpu_get_stats_fd(create_one(&without_vm, KVM_EXITSTATS_COUNT, guest_mix));
+	read_stats_header(fd, &without_header);
+	without = read_stats_descriptors(fd, &without_header);
+	close(fd);
+
+	/* One more, behind all others */
+	TEST_ASSERT_EQ(with_header.num_desc, without_header.num_desc + 1);
+	size = without_header.num_desc * get_stats_descriptor_size(&without_header);
+	TEST_ASSERT(!memcmp(with, without, size), "the other statistics differ");
+	desc = get_stats_descriptor(with, without_header.num_desc, &with_header);
+	TEST_ASSERT(!strcmp(desc->name, "exit_cycles_hist"), "%s", desc->name);
+	TEST_ASSERT_EQ(desc->flags, KVM_STATS_TYPE_LOG_HIST | KVM_STATS_UNIT_CYCLES |
+				    KVM_STATS_BASE_POW10);
+	TEST_ASSERT_EQ(desc->exponent, 0);
+	TEST_ASSERT_EQ(desc->size, NR_LOG_BUCKETS);
+	TEST_ASSERT_EQ(desc->bucket_size, 0);
+	desc = get_stats_descriptor(with, without_header.num_desc - 1, &with_header);
+	TEST_ASSERT_EQ(desc->offset + sizeof(u64),
+		       get_stats_descriptor(with, without_header.num_desc, &with_header)->offset);
+
+	free(with);
+	free(without);
+	kvm_vm_free(with_vm);
+	kvm_vm_free(without_vm);
+}
+
+/* Save and restore */
+static u64 guest_buckets[NR_BUCKETS];
+
+static void guest_flush(void)
+{
+	int i;
+
+	for (;;) {
+		for (i = 0; i < NR_BUCKETS; i++)
+			guest_buckets[i] = bucket_exits(i, EXIT_FLUSH, 0);
+		GUEST_SYNC(0);
+		for (i = 0; i < NR_EXITS; i++)
+			flush_caches();
+	}
+}
+
+static const u64 *next_buckets(struct kvm_vcpu *vcpu)
+{
+	TEST_ASSERT_EQ(run_guest(vcpu), UCALL_SYNC);
+	sync_global_from_guest(vcpu->vm, guest_buckets);
+	return guest_buckets;
+}
+
+static bool is_bucket(u32 selector)
+{
+	return selector >= KVM_EXITSTATS_SELECT_BUCKET(0, 0) &&
+	       selector < KVM_EXITSTATS_SELECT_BUCKET(NR_BUCKETS, 0);
+}
+
+/* Each reason's buckets add up to its exits, and none is negative. */
+static void assert_state_adds_up(const struct state *state)
+{
+	u64 sums[MAX_SLOTS] = {}, exits[MAX_SLOTS] = {};
+	const struct kvm_exitstats_entry *e = state->entries;
+	u32 i, nr = 0;
+
+	for (i = 0; i < state->header.nr; i++, e++) {
+		if (is_bucket(e->selector)) {
+			TEST_ASSERT(e->exits && e->exits < 1ull << 40 && !e->cycles &&
+				    !e->longest && !e->reserved, "selector %x: %llu exits",
+				    e->selector, e->exits);
+			sums[e->selector & 0xffff] += e->exits;
+			nr++;
+		} else if (e->selector >> 16 == KVM_EXITSTATS_SELECT_REASON(0) >> 16) {
+			exits[e->selector & 0xffff] = e->exits;
+		}
+	}
+	TEST_ASSERT(!memcmp(sums, exits, sizeof(sums)), "buckets do not add up to exits");
+	TEST_ASSERT(nr, "no buckets");
+}
+
+FIXTURE(saved) {
+	struct kvm_vm *vm, *fresh_vm, *plain_vm;
+	struct kvm_vcpu *vcpu;		/* that has run */
+	struct kvm_vcpu *fresh;		/* that has not, of another VM */
+	struct kvm_vcpu *plain;		/* the same, without a histogram */
+};
+
+FIXTURE_SETUP(saved)
+{
+	self->vcpu = create_one(&self->vm, WITH_HISTOGRAM, guest_flush);
+	TEST_ASSERT_EQ(sum_of_row(next_buckets(self->vcpu)), 0);
+	TEST_ASSERT_EQ(sum_of_row(next_buckets(self->vcpu)), NR_EXITS);
+	self->fresh = create_one(&self->fresh_vm, WITH_HISTOGRAM, guest_flush);
+	self->plain = create_one(&self->plain_vm, KVM_EXITSTATS_COUNT, guest_flush);
+}
+
+FIXTURE_TEARDOWN(saved)
+{
+	kvm_vm_free(self->vm);
+	kvm_vm_free(self->fresh_vm);
+	kvm_vm_free(self->plain_vm);
+}
+
+TEST_F(saved, continues_elsewhere)
+{
+	u64 source[NR_BUCKETS], log[NR_BUCKETS];
+	struct state saved, restored;
+	int b;
+
+	memcpy(source, guest_buckets, sizeof(source));
+	must_get(self->vcpu, &saved);
+	assert_state_adds_up(&saved);
+	for (b = 0; b < NR_BUCKETS; b++)
+		TEST_ASSERT_EQ(find_entry(&saved, KVM_EXITSTATS_SELECT_BUCKET(b, EXIT_FLUSH)).exits,
+			       source[b]);
+
+	must_set(self->fresh, &saved);
+	must_get(self->fresh, &restored);
+	TEST_ASSERT(!memcmp(&saved, &restored, sizeof(saved)), "restored is not what was saved");
+	/* The host's describe this host. */
+	TEST_ASSERT(read_log_hist(self->fresh, log) && !sum_of_row(log), "it is in the statistics");
+
+	TEST_ASSERT(!memcmp(next_buckets(self->fresh), source, sizeof(source)),
+		    "the guest reads something else");
+	TEST_ASSERT_EQ(sum_of_row(next_buckets(self->fresh)), 2 * NR_EXITS);
+	for (b = 0; b < NR_BUCKETS; b++)
+		TEST_ASSERT(guest_buckets[b] >= source[b], "bucket %d goes back", b);
+	must_get(self->fresh, &restored);
+	assert_state_adds_up(&restored);
+}
+
+/* loadvm: the VM has run since, and has stopped in the middle of an exit. */
+TEST_F(saved, returns_to_what_was_saved)
+{
+	struct state saved, restored;
+	u32 round, i;
+
+	must_get(self->vcpu, &saved);
+	for (round = 0; round < 5; round++) {
+		TEST_ASSERT_EQ(sum_of_row(next_buckets(self->vcpu)), 2 * NR_EXITS);
+		must_set(self->vcpu, &saved);
+		must_get(self->vcpu, &restored);
+		assert_state_adds_up(&restored);
+		TEST_ASSERT_EQ(restored.header.nr, saved.header.nr);
+		for (i = 0; i < saved.header.nr; i++)
+			TEST_ASSERT(saved.entries[i].selector == restored.entries[i].selector &&
+				    saved.entries[i].exits == restored.entries[i].exits,
+				    "selector %x: %llu exits, restored %llu",
+				    saved.entries[i].selector, saved.entries[i].exits,
+				    restored.entries[i].exits);
+		sum_of_buckets(self->vcpu);
+	}
+}
+
+/* A state of zeros in the middle of an exit, which is in another bucket when it is over */
+TEST_F(saved, exit_that_was_not_over)
+{
+	struct state state;
+	struct ucall uc;
+	int i, j, k;
+
+	for (i = 0; i < 20; i++) {
+		init_state(&state);
+		must_set(self->vcpu, &state);
+		/* The longer it takes, the more likely it moves. */
+		for (j = 0; j < i; j++) {
+			self->vcpu->run->immediate_exit = 1;
+			TEST_ASSERT(__vcpu_run(self->vcpu) && errno == EINTR, "run: %s",
+				    strerror(errno));
+			self->vcpu->run->immediate_exit = 0;
+			must_get(self->vcpu, &state);
+			for (k = 0; k < state.header.nr; k++)
+				TEST_ASSERT(!is_bucket(state.entries[k].selector),
+					    "selector %x: %lld exits", state.entries[k].selector,
+					    state.entries[k].exits);
+		}
+		vcpu_run(self->vcpu);
+		get_ucall(self->vcpu, &uc);
+		must_get(self->vcpu, &state);
+		assert_state_adds_up(&state);
+	}
+}
+
+TEST_F(saved, longest_is_restored)
+{
+	u32 selector = KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH);
+	struct state state, got;
+
+	must_get(self->vcpu, &state);
+	TEST_ASSERT(find_entry(&state, selector).longest, "no longest exit");
+	must_set(self->fresh, &state);
+	must_get(self->fresh, &got);
+	TEST_ASSERT_EQ(find_entry(&got, selector).longest, find_entry(&state, selector).longest);
+	/* The longest that was saved is in the last bucket that is not empty. */
+	TEST_ASSERT(find_entry(&got, KVM_EXITSTATS_SELECT_BUCKET(
+				log2_of(find_entry(&got, selector).longest), EXIT_FLUSH)).exits,
+		    "no exit in the longest one's bucket");
+	init_state(&state);
+	add_entry(&state, selector, 1, 10, 7);
+	add_entry(&state, KVM_EXITSTATS_SELECT_BUCKET(2, EXIT_FLUSH), 1, 0, 0);
+	must_set(self->fresh, &state);
+	must_get(self->fresh, &got);
+	TEST_ASSERT_EQ(find_entry(&got, selector).longest, 7);
+}
+
+TEST_F(saved, refuses_what_is_not_valid)
+{
+	u32 flush = KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH), i;
+	struct state good, state, got, plain;
+
+	init_state(&good);
+	add_entry(&good, flush, 10, 1000, 500);
+	add_entry(&good, KVM_EXITSTATS_SELECT_BUCKET(3, EXIT_FLUSH), 4, 0, 0);
+	add_entry(&good, KVM_EXITSTATS_SELECT_BUCKET(31, EXIT_FLUSH), 6, 0, 0);
+	must_set(self->fresh, &good);
+
+	/* A histogram for a VM that has none, and the other way round */
+	assert_errno(set_state(self->plain, &good), EINVAL);
+	init_state(&plain);
+	add_entry(&plain, flush, 10, 1000, 500);
+	must_set(self->plain, &plain);
+	assert_errno(set_state(self->fresh, &plain), EINVAL);
+	must_get(self->vcpu, &state);
+	assert_errno(set_state(self->plain, &state), EINVAL);
+	must_get(self->plain, &state);
+	for (i = 0; i < state.header.nr; i++)
+		TEST_ASSERT(!is_bucket(state.entries[i].selector), "a bucket of no histogram");
+
+	/* One too many, or too few, or of another reason's */
+	for (i = 0; i < 8; i++) {
+		state = good;
+		switch (i) {
+		case 0:
+			state.entries[1].exits++;
+			break;
+		case 1:
+			state.entries[0].exits++;
+			break;
+		case 2:
+			state.entries[2].exits--;
+			break;
+		case 3:
+			state.entries[1].selector = KVM_EXITSTATS_SELECT_BUCKET(3, EXIT_CPUID);
+			break;
+		case 4:
+			state.entries[1].cycles = 1;
+			break;
+		case 5:
+			state.entries[1].longest = 1;
+			break;
+		case 6:
+			state.entries[1].reserved = 1;
+			break;
+		case 7:
+			state.header.nr--;
+			break;
+		}
+		assert_errno(set_state(self->fresh, &state), EINVAL);
+	}
+	for (i = 0; i < 3; i++) {
+		static const u32 selectors[] = {
+			KVM_EXITSTATS_SELECT_BUCKET(NR_BUCKETS, 0),
+			KVM_EXITSTATS_SELECT_BUCKET(0, 0) - 1,
+			KVM_EXITSTATS_SELECT_BUCKET(3, 0) | OF_VCPU,
+		};
+
+		state = good;
+		add_entry(&state, selectors[i], 0, 0, 0);
+		assert_errno(set_state(self->fresh, &state), EINVAL);
+	}
+
+	/* None of it left a trace. */
+	must_get(self->fresh, &got);
+	TEST_ASSERT_EQ(got.header.nr, 3);
+	TEST_ASSERT_EQ(find_entry(&got, flush).exits, 10);
+	TEST_ASSERT_EQ(find_entry(&got, good.entries[1].selector).exits, 4);
+	TEST_ASSERT_EQ(find_entry(&got, good.entries[2].selector).exits, 6);
+
+	/* Entries of one bucket add up, and those of a reason that KVM does not know go. */
+	state = good;
+	state.entries[1].exits = 1;
+	add_entry(&state, state.entries[1].selector, 3, 0, 0);
+	add_entry(&state, KVM_EXITSTATS_SELECT_BUCKET(5, 0xfff), 123, 0, 0);
+	must_set(self->fresh, &state);
+	must_get(self->fresh, &got);
+	TEST_ASSERT_EQ(got.header.nr, 3);
+	TEST_ASSERT_EQ(find_entry(&got, good.entries[1].selector).exits, 4);
+}
+
+/* Saved while the vCPU runs: whatever moment that is, it can be restored. */
+TEST_F(saved, while_it_runs)
+{
+	/* From another vCPU: KVM_RUN has the first one. */
+	struct kvm_vcpu *second = vm_vcpu_add(self->vm, 1, guest_flush);
+	struct state state;
+	pthread_t thread;
+	int i;
+
+	WRITE_ONCE(stop, false);
+	pthread_create(&thread, NULL, run_till_stop, self->vcpu);
+	for (i = 0; i < 200; i++) {
+		must_get(second, &state);
+		assert_state_adds_up(&state);
+		must_set(self->fresh, &state);
+		usleep(500);
+	}
+	WRITE_ONCE(stop, true);
+	pthread_join(thread, NULL);
+}
+
+int main(int argc, char *argv[])
+{
+	require_exitstats();
+	require_debugfs();
+	__TEST_REQUIRE(!access(HIST_PARAMETER, W_OK), "cannot write " HIST_PARAMETER ": not root");
+	hist_parameter = get_kvm_param_bool("exitstats_hist");
+	atexit(set_parameters);
+	return test_harness_run(argc, argv);
+}
