@@ -445,7 +445,10 @@ static void bench_memory(void)
 	while (slabs && fgets(line, sizeof(line), slabs)) {
 		if (sscanf(line, "kvm_vcpu %lu %lu %lu", &active, &objects, &size) == 3)
 			print_figure("vcpu_struct", size);
-		if (sscanf(line, "kvm_exitstats %lu %lu %lu", &active, &objects, &size) == 3)
+		/* Of the two kinds of ledgers, those of this VM are there. */
+		if ((sscanf(line, "kvm_exitstats %lu %lu %lu", &active, &objects, &size) == 3 ||
+		     sscanf(line, "kvm_exitstats_hist %lu %lu %lu", &active, &objects,
+			    &size) == 3) && active)
 			print_figure("ledger", size);
 	}
 }

@@ -581,12 +581,15 @@ static bool quiet_command(const char *name)
 
 /*
  * lab_oracle.ko counts what KVM counts, for all VMs there will be. It does not know who
- * reads the figures: hand them over when all is done.
+ * reads the figures: hand them over when all is done. lab_tracer.ko is there if a plan
+ * packs it.
  */
 static void begin_oracle(void)
 {
 	if (!access(MODULES "lab_oracle.ko", F_OK) && insmod(MODULES, "lab_oracle", ""))
 		fatal("lab_oracle");
+	if (!access(MODULES "lab_tracer.ko", F_OK) && insmod(MODULES, "lab_tracer", ""))
+		fatal("lab_tracer");
 }
 
 static int end_oracle(void)

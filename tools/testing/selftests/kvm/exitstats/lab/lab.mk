@@ -13,12 +13,14 @@ LAB_CFLAGS = -Wall -Wextra -O2 -D_GNU_SOURCE -DLAB_SOURCE='"$(LAB)"' \
 $(B)/lab: $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
 	@$(CC) $(LAB_CFLAGS) -o $@ $(LAB_SOURCES)
 
-# What the lab's kernel has counted in all VMs, for the oracle
-$(B)/oracle/lab_oracle.ko: $(LAB)/lab_oracle.c $(B)/kernel.done
+# What the lab's kernel has counted in all VMs, for the oracle; and what it has traced
+LAB_MODULES := $(B)/oracle/lab_oracle.ko $(B)/tracer/lab_tracer.ko
+$(foreach m,$(LAB_MODULES),$(eval $(m): $(LAB)/$(basename $(notdir $(m))).c))
+$(LAB_MODULES): $(B)/kernel.done
 	@mkdir -p $(@D)
-	@cp $< $(@D)
-	@printf '%s\n' 'obj-m := lab_oracle.o' 'ccflags-y := -I $$(srctree)/arch/x86/kvm' > $(@D)/Kbuild
-	@$(PROGRESS) "building the oracle's module" $(@D)/log $(KMAKE) M=$(@D) modules
+	@cp $(LAB)/$(basename $(@F)).c $(@D)
+	@printf '%s\n' 'obj-m := $(basename $(@F)).o' 'ccflags-y := -I $$(srctree)/arch/x86/kvm' > $(@D)/Kbuild
+	@$(PROGRESS) "building the module $(basename $(@F))" $(@D)/log $(KMAKE) M=$(@D) modules
 
 # Programs that plans name are found there.
 PROGRAM_DIRS = $(SELFTEST_DIR)/exitstats $(SELFTEST_DIR)/exitstats/tool $(SELFTEST_DIR) \

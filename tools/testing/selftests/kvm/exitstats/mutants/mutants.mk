@@ -41,10 +41,20 @@ $(B)/variants/mutant-%/bound_test: $(EXITSTATS)/mutants/%.patch $(B)/selftests.d
 # What the plans know of each mutant: what catches it
 mutant-vars = MUTANTS="$(1)" $(foreach m,$(1),"caught-by.$(m)=$(call mutant-run,$(m))")
 
+# Each patch is for the tree as it stands.
+.PHONY: mutants-apply
+mutants-apply: $(B)/tree.done
+	@wrong=; cd $(LINUX); \
+	for patch in $(EXITSTATS)/mutants/*.patch $(EXITSTATS)/mutants/san/*.patch; do \
+		patch -p1 -s -f -F0 --dry-run -i $$patch > /dev/null || wrong="$$wrong $${patch##*mutants/}"; \
+	done; \
+	[ -z "$$wrong" ] || { echo "do not apply:$$wrong" >&2; exit 1; }
+
 #:: Can the tests fail?
+#: make mutants-apply                does each patch of mutants/ still apply?
 #: make mutants [CPU=]               break the series in each known way: do the tests see it?
 .PHONY: mutants mutants-san
-mutants: lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/variants/mutant-%.done) \
+mutants: mutants-apply lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/variants/mutant-%.done) \
 		$(MUTANTS_BOUND:%=$(B)/variants/mutant-%/bound_test)
 	@$(call lab,mutants,$(call mutant-vars,$(MUTANTS_LAB)) MUTANTS_BOUND="$(MUTANTS_BOUND)") \
 		> $(B)/mutants.tap 2> $(B)/mutants.log; $(B)/lab -s $(B)/mutants.tap
@@ -54,6 +64,6 @@ MUTANTS_SAN = $(basename $(notdir $(shell grep -lE \
 	'by: ($(subst -,|,$(SAN))) ' $(EXITSTATS)/mutants/san/*.patch)))
 #: make mutants-san SAN= [CPU=]      break the series: does the sanitizer, or its test, see it?
 mutants-san: mutant-run = $(word 2,$(caught-by))
-mutants-san: lab $(B)/selftests.done
+mutants-san: mutants-apply lab $(B)/selftests.done
 	@$(MAKE) -C $(ROOT) $(MUTANTS_SAN:%=$(B)/variants/mutant-%.done)
 	@$(call lab,mutants-san,$(call mutant-vars,$(MUTANTS_SAN)) $(san-vars))
