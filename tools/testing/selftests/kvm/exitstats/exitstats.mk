@@ -18,7 +18,7 @@ TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
 
 # The tool and what goes with it, which need nothing of the framework
 EXITSTATS_TOOLS := $(addprefix exitstats/tool/, exitstats example_critical \
-	exitstats_tool_test exitstats_tool_host_test)
+	exitstats_tool_test exitstats_tool_host_test exitstats_pmu_test)
 
 ifneq ($(filter x86%,$(ARCH)),)
 TEST_GEN_FILES += $(EXITSTATS_TOOLS)
@@ -55,5 +55,8 @@ $(EXITSTATS_TOOL_DIR)/exitstats_tool_test: exitstats/tool/exitstats_tool_test.c 
 		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)
 $(EXITSTATS_TOOL_DIR)/exitstats_tool_host_test: exitstats/tool/exitstats_tool_host_test.c \
+		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
+	$(EXITSTATS_CC)
+%/exitstats/tool/exitstats_pmu_test: exitstats/tool/exitstats_pmu_test.c \
 		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)

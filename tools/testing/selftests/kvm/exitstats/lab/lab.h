@@ -57,6 +57,7 @@ struct plan {
 	size_t nr_guests;
 	struct file *files, *guest_files;
 	size_t nr_files, nr_guest_files;
+	struct words guest_programs;	/* of this machine, with their libraries */
 	struct expect *expects;
 	size_t nr_expects;
 	struct pardon *pardons;

@@ -17,7 +17,7 @@
 
 struct list {
 	FILE *to;
-	struct words dirs;	/* that are in it */
+	struct words dirs, files;	/* that are in it */
 };
 
 static void add_dir(struct list *list, const char *path)
@@ -39,11 +39,17 @@ static void add_dir(struct list *list, const char *path)
 static void add_file(struct list *list, const char *path, const char *source)
 {
 	char *dir = strdup(path);
+	size_t i;
 
 	*strrchr(dir, '/') = 0;
 	if (*dir)
 		add_dir(list, dir);
 	free(dir);
+	/* Programs share libraries. */
+	for (i = 0; i < list->files.nr; i++)
+		if (!strcmp(list->files.word[i], path))
+			return;
+	add_word(&list->files, path);
 	if (access(source, R_OK))
 		die("%s: %s", source, strerror(errno));
 	fprintf(list->to, "file %s %s 755 0 0\n", path, source);
@@ -93,21 +99,13 @@ static void add_script(struct list *list, struct script *script)
 	add_file(list, format("/%s", name), name);
 }
 
-/* QEMU as it is on this machine, with the libraries and the firmware that it needs */
-static void add_qemu(struct list *list)
+/* A program as it is on this machine, with the libraries that it needs */
+static void add_program(struct list *list, const char *program)
 {
-	static const char *const firmware[] = {
-		"bios-microvm.bin", "linuxboot_dma.bin", "kvmvapic.bin", "multiboot_dma.bin",
-	};
+	FILE *from = popen(format("ldd %s", program), "re");
 	char line[512], *path;
-	FILE *from = popen("ldd " QEMU, "re");
-	size_t i;
 
-	add_file(list, QEMU, QEMU);
-	for (i = 0; i < sizeof(firmware) / sizeof(*firmware); i++) {
-		path = format("/usr/share/qemu/%s", firmware[i]);
-		add_file(list, path, path);
-	}
+	add_file(list, program, program);
 	while (from && fgets(line, sizeof(line), from)) {
 		path = strchr(line, '/');
 		if (!path)
@@ -116,7 +114,22 @@ static void add_qemu(struct list *list)
 		add_file(list, path, path);
 	}
 	if (!from || pclose(from))
-		die("ldd " QEMU ": failed");
+		die("ldd %s: failed", program);
+}
+
+static void add_qemu(struct list *list)
+{
+	static const char *const firmware[] = {
+		"bios-microvm.bin", "linuxboot_dma.bin", "kvmvapic.bin", "multiboot_dma.bin",
+	};
+	char *path;
+	size_t i;
+
+	add_program(list, QEMU);
+	for (i = 0; i < sizeof(firmware) / sizeof(*firmware); i++) {
+		path = format("/usr/share/qemu/%s", firmware[i]);
+		add_file(list, path, path);
+	}
 }
 
 /* KVM's modules, which have "_" in their names where their files may have "-" */
@@ -184,6 +197,8 @@ void pack(struct lab *lab, struct plan *plan, bool cdrom)
 		list = begin_list("guest.list", init);
 		for (i = 0; i < plan->nr_guest_files; i++)
 			add_file(&list, plan->guest_files[i].path, plan->guest_files[i].source);
+		for (i = 0; i < plan->guest_programs.nr; i++)
+			add_program(&list, plan->guest_programs.word[i]);
 		for (i = 0; i < plan->nr_guests; i++)
 			add_script(&list, &plan->guests[i]);
 		end_list(lab, &list, "guest");

@@ -338,6 +338,11 @@ static void simple(char *text)
 	} else if (!strcmp(name, "pack") && w.nr == 3) {
 		add_file(w.word[1], w.word[2], false);
 		add_file(w.word[1], w.word[2], true);
+	} else if (!strcmp(name, "program")) {
+		if (script == &plan->host)
+			wrong("only within guest-plan", name);
+		for (i = 1; i < w.nr; i++)
+			add_word(&plan->guest_programs, w.word[i]);
 	} else if (!strcmp(name, "pardon")) {
 		add_pardon(&w);
 	} else if (!strcmp(name, "expect")) {

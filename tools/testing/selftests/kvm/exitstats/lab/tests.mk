@@ -72,6 +72,13 @@ test-tool: PACKAGES += clang prometheus python3-docutils
 test-tool: lab
 	@$(call lab,tool,ROOT=$(ROOT) TOOL=$(TOOL) PROM=$(B)/run/suite-ept1.intel/exitstats.prom)
 
+#: make test-perf                    a guest's exits as events of Debian's perf, on both vendors
+.PHONY: test-perf
+test-perf: PACKAGES += linux-perf
+test-perf: lab $(call needs,perf)
+	@status=0; for cpu in amd intel; do \
+		$(MAKE) -C $(ROOT) plan-perf CPU=$$cpu || status=1; done; exit $$status
+
 #: make test-load [CPU=]             ten million exits of VMs that come and go, and modules
 .PHONY: test-load
 test-load: plan-load
@@ -130,7 +137,7 @@ test-clang: lab $(B)/config.done
 # command line, are kernels for which make test has just been run.
 KNOWN_SANS := kasan-lockdep kcsan
 TESTED :=
-$(foreach k,$(KNOWN),$(eval all-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test)))
+$(foreach k,$(KNOWN),$(eval all-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test) test-perf))
 all-6.12 += test-tool test-modules test-lab-faults test-clang test-load test-kvm
 # 7.2 is what would go upstream.
 all-7.2 += check test-series

@@ -14,8 +14,6 @@
 #define _GNU_SOURCE
 #include "exitstats_tool_test.h"
 
-#include <linux/elf.h>
-
 #include "src/check.h"
 #include "src/diff.h"
 #include "src/formats.h"
@@ -31,59 +29,6 @@ static void execute_cpuids(int n)
 {
 	while (n--)
 		exitstats_cpuid(0, 0);
-}
-
-/*
- * A program that executes CPUID so many times and no other CPUID: it has no C
- * library, whose start-up code asks for the features of the CPU.
- */
-static const unsigned char tiny[] = {
-	0x41, 0xb8, 0, 0, 0, 0,		/*	mov $cpuids, %r8d */
-	0x41, 0xff, 0xc8,		/* 1:	dec %r8d */
-	0x78, 0x06,			/*	js 2f */
-	0x31, 0xc0,			/*	xor %eax, %eax */
-	0x0f, 0xa2,			/*	cpuid */
-	0xeb, 0xf5,			/*	jmp 1b */
-	0xb8, 60, 0, 0, 0,		/* 2:	mov $__NR_exit, %eax */
-	0x31, 0xff,			/*	xor %edi, %edi */
-	0x0f, 0x05,			/*	syscall */
-};
-
-#define TINY_CPUIDS	2		/* where in it the number stands */
-#define TINY_ADDRESS	0x400000
-
-static void write_tiny(const char *path, unsigned int cpuids)
-{
-	struct {
-		struct elf64_hdr header;
-		struct elf64_phdr segment;
-		unsigned char code[sizeof(tiny)];
-	} file = {
-		.header = {
-			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			.e_type = ET_EXEC,
-			.e_machine = EM_X86_64,
-			.e_version = EV_CURRENT,
-			.e_entry = TINY_ADDRESS + sizeof(file.header) + sizeof(file.segment),
-			.e_phoff = sizeof(file.header),
-			.e_ehsize = sizeof(file.header),
-			.e_phentsize = sizeof(file.segment),
-			.e_phnum = 1,
-		},
-		.segment = {
-			.p_type = PT_LOAD,
-			.p_flags = PF_R | PF_X,
-			.p_vaddr = TINY_ADDRESS,
-			.p_filesz = sizeof(file),
-			.p_memsz = sizeof(file),
-			.p_align = 0x1000,
-		},
-	};
-
-	memcpy(file.code, tiny, sizeof(tiny));
-	memcpy(file.code + TINY_CPUIDS, &cpuids, sizeof(cpuids));
-	write_text(path, (char *)&file, sizeof(file));
-	chmod(path, 0755);
 }
 
 /* CPUID exits of a command as the tool counts them, SIZE_MAX if it does not. */

@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test of the driver exitstats_pmu in a guest: what perf shows of the guest's exits, against
+ * the tool and the leaves.
+ *
+ *	exitstats_pmu_test TOOL PERF MODULE		in a guest whose host counts
+ *	exitstats_pmu_test TOOL PERF MODULE absent	on a host that does not
+ *
+ * TOOL is the path of exitstats, PERF that of perf, MODULE that of exitstats_pmu.ko, which is
+ * not loaded yet. Needs root, and nobody else who executes CPUID. Prints TAP; exit status 1
+ * if a test failed.
+ */
+#define _GNU_SOURCE
+#include "exitstats_tool_test.h"
+
+#include <dirent.h>
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+
+#define PMU		"/sys/bus/event_source/devices/exitstats/"
+#define MODULE_NAME	"exitstats_pmu"
+#define PARANOID	"/proc/sys/kernel/perf_event_paranoid"
+#define NR_CPUIDS	"1234"
+#define NR_LONG	5000
+#define NR_READINGS	1000
+#define MAX_CPUS	8
+
+typedef unsigned long long u64;
+
+static char *perf, *module;
+static int nr_cpus;
+
+#define START(...)	start((char *[]){ __VA_ARGS__, NULL })
+#define PERF(...)	RUN(perf, ##__VA_ARGS__)
+/* Figures go to a file, so that nothing else is between them. */
+#define STAT(...)	PERF("stat", "-x,", "-o", "/tmp/stat", ##__VA_ARGS__)
+
+/* ---- the module ---- */
+
+static int load(void)
+{
+	int fd = open(module, O_RDONLY | O_CLOEXEC), r;
+
+	r = fd < 0 ? -1 : syscall(SYS_finit_module, fd, "", 0);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, MODULE_NAME, O_NONBLOCK);
+}
+
+/* Lines that came to the kernel's log since @kmsg was opened, and have @text */
+static int count_kmsg(int kmsg, const char *text)
+{
+	static char record[8192];
+	int lines = 0;
+	ssize_t n;
+
+	EXPECT(kmsg >= 0);
+	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0) {
+		record[n] = 0;
+		lines += !!strstr(record, text);
+	}
+	return lines;
+}
+
+static int open_kmsg(void)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	lseek(kmsg, 0, SEEK_END);
+	return kmsg;
+}
+
+static void test_absent(void)
+{
+	int kmsg = open_kmsg();
+
+	EXPECT(load() && errno == ENODEV);
+	EXPECT(count_kmsg(kmsg, MODULE_NAME ": ") == 1);
+	EXPECT(access(PMU, F_OK));
+	close(kmsg);
+}
+
+static void test_load(void)
+{
+	int kmsg = open_kmsg();
+
+	EXPECT(!load());
+	EXPECT(!count_kmsg(kmsg, MODULE_NAME ": "));
+	EXPECT(!access(PMU, F_OK));
+	close(kmsg);
+}
+
+/* ---- events without perf ---- */
+
+static char *read_text(const char *path)
+{
+	static char text[256];
+
+	slurp(path, text, sizeof(text));
+	text[strcspn(text, "\n")] = 0;
+	return text;
+}
+
+static u64 config_of(const char *event)
+{
+	unsigned int reason, what;
+	char path[128];
+
+	snprintf(path, sizeof(path), PMU "events/%s", event);
+	if (sscanf(read_text(path), "reason=%x,what=%x", &reason, &what) != 2)
+		return -1;
+	return what << 16 | reason;
+}
+
+static int open_event(u64 config, int cpu, pid_t pid, u64 sample_period)
+{
+	struct perf_event_attr attr = {
+		.type = atoi(read_text(PMU "type")),
+		.size = sizeof(attr),
+		.config = config,
+		.sample_period = sample_period,
+	};
+
+	return syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+static u64 read_event(int fd)
+{
+	u64 value = 0;
+
+	EXPECT(read(fd, &value, sizeof(value)) == sizeof(value));
+	return value;
+}
+
+static void stay_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	EXPECT(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static void go_anywhere(void)
+{
+	cpu_set_t set;
+
+	memset(&set, 0xff, sizeof(set));
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static bool cannot_open(u64 config, int cpu, pid_t pid, u64 sample_period, int error)
+{
+	int fd = open_event(config, cpu, pid, sample_period);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && errno == error;
+}
+
+static u64 undefined_reason(void)
+{
+	return numbering == SVM ? 0x3f : 35;
+}
+
+static void test_refused(void)
+{
+	u64 exits = config_of("exits");
+
+	EXPECT(cannot_open(undefined_reason(), 0, -1, 0, EINVAL));
+	EXPECT(cannot_open(undefined_reason() | 1 << 16, 0, -1, 0, EINVAL));
+	EXPECT(cannot_open(0xffff, 0, -1, 0, EINVAL));
+	EXPECT(cannot_open(2 << 16 | 7, 0, -1, 0, EINVAL));
+	EXPECT(cannot_open(3 << 16 | 0xffff, 0, -1, 0, EINVAL));
+	EXPECT(cannot_open(4 << 16, 0, -1, 0, EINVAL));
+	EXPECT(cannot_open(exits | 1ull << 32, 0, -1, 0, EINVAL));
+	EXPECT(cannot_open(exits, -1, 0, 0, EINVAL));
+	EXPECT(cannot_open(exits, 0, 0, 0, EINVAL));
+	EXPECT(cannot_open(exits, 0, -1, 1000, EOPNOTSUPP));
+}
+
+/* Every event there is can be opened, and its cycles have unit and scale. */
+static void test_events(void)
+{
+	static char list[OUT_MAX];
+	int fd, nr = 0, cycles = 0;
+	char path[128];
+	struct dirent *d;
+	DIR *dir = opendir(PMU "events");
+
+	EXPECT(dir);
+	while (dir && (d = readdir(dir))) {
+		if (*d->d_name == '.' || strchr(d->d_name, '.'))
+			continue;
+		fd = open_event(config_of(d->d_name), 0, -1, 0);
+		if (fd < 0)
+			printf("# %s: %s\n", d->d_name, strerror(errno));
+		EXPECT(fd >= 0);
+		close(fd);
+		nr++;
+		snprintf(path, sizeof(path), PMU "events/%s.scale", d->d_name);
+		if (access(path, F_OK))
+			continue;
+		EXPECT(!strcmp(read_text(path), "1"));
+		snprintf(path, sizeof(path), PMU "events/%s.unit", d->d_name);
+		EXPECT(!strcmp(read_text(path), "cycles"));
+		cycles++;
+	}
+	if (dir)
+		closedir(dir);
+	printf("# %d events, %d of them cycles\n", nr, cycles);
+	EXPECT(cycles > 50 && nr > 100);
+
+	PERF("list", "exitstats");
+	EXPECT(!ran.status);
+	snprintf(list, sizeof(list), "%s", ran.out);
+	EXPECT(strstr(list, "exitstats/exits/"));
+	EXPECT(strstr(list, "exitstats/cpuid_cycles/"));
+	EXPECT(strstr(list, numbering == SVM ? "exitstats/pf_excp/" : "exitstats/ept_violation/"));
+}
+
+/* The driver takes its own CPUIDs off. What they cost remains, and is printed. */
+static void test_own_exits(void)
+{
+	unsigned long long before, after;
+	int cpuid, exits, entries, cycles, i;
+	u64 others = 0;
+
+	stay_on(0);
+	cpuid = open_event(config_of("cpuid"), 0, -1, 0);
+	cycles = open_event(config_of("cpuid_cycles"), 0, -1, 0);
+	exits = open_event(config_of("exits"), 0, -1, 0);
+	entries = open_event(2 << 16 | KVM_EXITSTATS_ACCOUNT_GUEST, 0, -1, 0);
+
+	/* This CPUID and the next are not the driver's: they are not taken off. */
+	exitstats_read_exits(numbering == SVM ? 0x72 : 10, &before);
+	for (i = 0; i < NR_READINGS; i++)
+		others += read_event(cpuid) != 1;
+	exitstats_read_exits(numbering == SVM ? 0x72 : 10, &after);
+	EXPECT(!others);
+	EXPECT(after - before == NR_READINGS + 1);
+	EXPECT(read_event(cpuid) == 2);
+	others = read_event(exits);
+	printf("# %d readings of one event: %llu other exits, %llu cycles each remain\n",
+	       NR_READINGS, others, read_event(cycles) / NR_READINGS);
+	EXPECT(others < NR_READINGS);
+	EXPECT(read_event(entries) < NR_READINGS);
+	EXPECT(read_event(cycles) > NR_READINGS);
+	close(cpuid);
+	close(exits);
+	close(cycles);
+	close(entries);
+	go_anywhere();
+}
+
+/* ---- perf's figures ---- */
+
+/* A line of perf's CSV: [time,][CPU,]value,unit,event,... */
+struct line {
+	int cpu;
+	double time;
+	u64 value;
+	bool counted;
+	char unit[16], event[64];
+};
+
+static bool next_line(char **text, struct line *l, bool intervals, bool each_cpu)
+{
+	char *line, *field;
+
+	while ((line = strsep(text, "\n"))) {
+		if (!*line || *line == '#')
+			continue;
+		memset(l, 0, sizeof(*l));
+		l->cpu = -1;
+		if (intervals)
+			l->time = atof(strsep(&line, ","));
+		field = strsep(&line, ",") ?: "";
+		/* perf of 6.1 leaves the CPU out if it could not count. */
+		if (each_cpu && sscanf(field, "CPU%d", &l->cpu) == 1)
+			field = strsep(&line, ",") ?: "";
+		l->counted = strcmp(field, "<not counted>");
+		if (l->counted && (*field < '0' || *field > '9')) {
+			printf("# %s,%s\n", field, line);
+			EXPECT(!"a number");
+		}
+		l->value = strtoull(field, NULL, 10);
+		snprintf(l->unit, sizeof(l->unit), "%s", strsep(&line, ",") ?: "");
+		snprintf(l->event, sizeof(l->event), "%s", strsep(&line, ",") ?: "");
+		return true;
+	}
+	return false;
+}
+
+static char *stat_text(void)
+{
+	static char text[OUT_MAX];
+
+	slurp("/tmp/stat", text, sizeof(text));
+	if (failed)
+		show("perf", text);
+	return text;
+}
+
+/* The value of an event, on @cpu or of all; -1 if there is not exactly one line of it */
+static u64 value_of(const char *event, int cpu)
+{
+	char name[64], *text = stat_text();
+	struct line l;
+	u64 value = -1;
+	int lines = 0;
+
+	snprintf(name, sizeof(name), "exitstats/%s/", event);
+	while (next_line(&text, &l, false, cpu >= 0)) {
+		if (strcmp(l.event, name) || l.cpu != cpu)
+			continue;
+		value = l.value;
+		lines++;
+	}
+	return lines == 1 ? value : -1;
+}
+
+/* What the tool counts for tiny */
+static u64 by_tool(void)
+{
+	struct csv c;
+
+	TOOL("--csv", "--", "/tmp/tiny");
+	parse_csv(&c, ran.err);
+	EXPECT(c.good);
+	return c.row[find_reason(numbering, numbering == SVM ? "0x72" : "10")].exits;
+}
+
+/* What the leaves count around tiny */
+static u64 by_leaves(void)
+{
+	unsigned long long before, after;
+
+	exitstats_read_exits(numbering == SVM ? 0x72 : 10, &before);
+	RUN("/tmp/tiny");
+	exitstats_read_exits(numbering == SVM ? 0x72 : 10, &after);
+	return after - before - 1;
+}
+
+static void test_known_exits(void)
+{
+	EXPECT(by_leaves() == atoi(NR_CPUIDS));
+	EXPECT(by_tool() == atoi(NR_CPUIDS));
+
+	STAT("-e", "exitstats/cpuid/,exitstats/exits/,exitstats/cpuid_cycles/", "-a", "/tmp/tiny");
+	EXPECT(!ran.status);
+	EXPECT(value_of("cpuid", -1) == atoi(NR_CPUIDS));
+	EXPECT(value_of("exits", -1) >= value_of("cpuid", -1));
+	EXPECT(value_of("cpuid_cycles", -1) > value_of("cpuid", -1));
+
+	/* Without -a it is the same: perf knows that the events are those of CPUs. */
+	STAT("-e", "exitstats/cpuid/", "/tmp/tiny");
+	EXPECT(!ran.status);
+	EXPECT(value_of("cpuid", -1) == atoi(NR_CPUIDS));
+
+	/* By number */
+	STAT("-e", numbering == SVM ? "exitstats/reason=0x72,name=tiny/" :
+				      "exitstats/reason=10,name=tiny/", "-a", "/tmp/tiny");
+	EXPECT(!ran.status);
+	EXPECT(strstr(stat_text(), NR_CPUIDS ",,tiny,"));
+}
+
+/* Each CPU shows what its own vCPU does. */
+static void test_each_cpu(void)
+{
+	int busy, cpu;
+
+	for (busy = 0; busy < nr_cpus; busy++) {
+		stay_on(busy);
+		STAT("-e", "exitstats/cpuid/", "-a", "-A", "/tmp/tiny");
+		EXPECT(!ran.status);
+		for (cpu = 0; cpu < nr_cpus; cpu++)
+			EXPECT(value_of("cpuid", cpu) == (cpu == busy ? atoi(NR_CPUIDS) : 0));
+	}
+	go_anywhere();
+}
+
+/* The figures of all intervals together are those of the whole. */
+static void test_intervals(void)
+{
+	struct line l;
+	double last = 0;
+	char *text;
+	int lines = 0;
+	u64 sum = 0;
+
+	STAT("-e", "exitstats/cpuid/", "-a", "-I", "20", "/tmp/long");
+	EXPECT(!ran.status);
+	text = stat_text();
+	while (next_line(&text, &l, true, false)) {
+		EXPECT(l.time > last);
+		last = l.time;
+		sum += l.value;
+		lines++;
+	}
+	printf("# %d intervals\n", lines);
+	EXPECT(lines >= 3);
+	EXPECT(sum == NR_LONG);
+}
+
+static void test_json(void)
+{
+	PERF("stat", "-j", "-o", "/tmp/stat", "-e", "exitstats/cpuid/,exitstats/guest/", "-a",
+	     "/tmp/tiny");
+	EXPECT(!ran.status);
+	EXPECT(strstr(stat_text(), "{\"counter-value\" : \"" NR_CPUIDS ".000000\", "));
+	EXPECT(strstr(stat_text(), "\"unit\" : \"\", \"event\" : \"exitstats/cpuid/\""));
+	EXPECT(strstr(stat_text(), "\"unit\" : \"cycles\", \"event\" : \"exitstats/guest/\""));
+}
+
+/* All that a CPU's time goes to adds up to the time. */
+static void test_accounts(void)
+{
+	static const char *const accounts[] = {
+		"cycles", "guest", "userspace", "halted", "preempted", "asleep",
+	};
+	char *text;
+	struct line l;
+	u64 sum = 0, tsc = 0;
+	size_t i;
+
+	stay_on(0);
+	STAT("-C", "0", "-e", "msr/tsc/", "-e", "exitstats/cycles/,exitstats/guest/",
+	     "-e", "exitstats/userspace/,exitstats/halted/",
+	     "-e", "exitstats/preempted/,exitstats/asleep/", "/tmp/long");
+	go_anywhere();
+	EXPECT(!ran.status);
+	for (i = 0; i < sizeof(accounts) / sizeof(*accounts); i++) {
+		EXPECT(value_of(accounts[i], -1) != (u64)-1);
+		sum += value_of(accounts[i], -1);
+	}
+	text = stat_text();
+	while (next_line(&text, &l, false, false))
+		if (!strcmp(l.event, "msr/tsc/"))
+			tsc = l.value;
+	printf("# %llu cycles in all accounts, %llu of the TSC\n", sum, tsc);
+	/* Events are read one after the other, an exit each. */
+	EXPECT(sum > tsc - tsc / 20 && sum < tsc + tsc / 20);
+	EXPECT(value_of("guest", -1) && value_of("cycles", -1));
+}
+
+/* ---- what perf says ---- */
+
+static bool says(const char *text)
+{
+	return ran.status && (strstr(ran.err, text) || strstr(ran.out, text));
+}
+
+static void test_errors(void)
+{
+	char event[64], self[16];
+
+	PERF("stat", "-e", "exitstats/nonsense/", "-a", "/tmp/tiny");
+	EXPECT(says("nonsense") && says("unknown term"));
+
+	snprintf(event, sizeof(event), "exitstats/config=0x%llx/", undefined_reason());
+	PERF("stat", "-e", event, "-a", "/tmp/tiny");
+	EXPECT(strstr(ran.err, "<not supported>"));
+
+	PERF("stat", "-e", "exitstats/reason=0x10000/", "-a", "/tmp/tiny");
+	EXPECT(says("value too big for format"));
+
+	/* perf stat goes on without an event that the kernel refuses. */
+	snprintf(self, sizeof(self), "%d", getpid());
+	PERF("stat", "-e", "exitstats/exits/", "--timeout", "50", "-p", self);
+	EXPECT(strstr(ran.err, "<not supported>"));
+
+	PERF("record", "-o", "/tmp/data", "-e", "exitstats/exits/", "-a", "/tmp/tiny");
+	EXPECT(says("doesn't support sampling/overflow-interrupts. Try 'perf stat'"));
+
+	PERF("stat", "-e", "exitstats/exits/u", "-a", "/tmp/tiny");
+	EXPECT(strstr(ran.err, "<not supported>"));
+}
+
+static void set_paranoid(const char *level)
+{
+	write_text(PARANOID, level, strlen(level));
+}
+
+static void test_unprivileged(void)
+{
+	char before[16];
+
+	snprintf(before, sizeof(before), "%s", read_text(PARANOID));
+	chmod("/tmp", 0777);
+	unlink("/tmp/stat");
+	/* The kernel says EACCES. perf tries again without the kernel, which the driver refuses. */
+	set_paranoid("2");
+	RUN("/proc/self/exe", "cannot-open");
+	EXPECT(!ran.status);
+	RUN("/proc/self/exe", "as-nobody", perf, "stat", "-e", "exitstats/exits/", "-a",
+	    "/tmp/tiny");
+	EXPECT(strstr(ran.err, "<not supported>      exitstats/exits/u"));
+	set_paranoid("1");
+	RUN("/proc/self/exe", "as-nobody", perf, "stat", "-e", "exitstats/exits/", "-a",
+	    "/tmp/tiny");
+	EXPECT(says("perf_event_paranoid"));
+	set_paranoid("0");
+	RUN("/proc/self/exe", "as-nobody", perf, "stat", "-x,", "-o", "/tmp/stat", "-e",
+	    "exitstats/cpuid/", "-a", "/tmp/tiny");
+	EXPECT(!ran.status);
+	EXPECT(value_of("cpuid", -1) == atoi(NR_CPUIDS));
+	unlink("/tmp/stat");
+	set_paranoid(before);
+}
+
+/* ---- while it counts ---- */
+
+static void test_unload(void)
+{
+	int fd, i, kmsg = open_kmsg();
+
+	fd = open_event(config_of("exits"), 0, -1, 0);
+	EXPECT(fd >= 0);
+	EXPECT(unload() && (errno == EWOULDBLOCK || errno == EBUSY));
+	EXPECT(read_event(fd) < 1 << 20);
+	close(fd);
+
+	for (i = 0; i < 20; i++) {
+		/* An event is freed after an RCU grace period, and the module with it. */
+		int tries = 0;
+
+		while (unload() && tries++ < 100)
+			usleep(10000);
+		EXPECT(tries < 100);
+		EXPECT(access(PMU, F_OK));
+		EXPECT(!load());
+		fd = open_event(config_of("cpuid"), 0, -1, 0);
+		EXPECT(fd >= 0 && !read_event(fd));
+		close(fd);
+	}
+	EXPECT(!count_kmsg(kmsg, MODULE_NAME ": "));
+	close(kmsg);
+}
+
+static bool set_online(int cpu, bool online)
+{
+	char path[64];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : write(fd, online ? "1" : "0", 1);
+	close(fd);
+	return n == 1;
+}
+
+/* The CPU goes and comes while perf counts. CPU 0, which counts CPUIDs, goes on. */
+static void test_hotplug_of_perf(int cpu)
+{
+	int gone = 0, times;
+	struct line l;
+	u64 cpuids = 0;
+	char *text;
+	pid_t pid;
+
+	unlink("/tmp/stat");
+	stay_on(0);
+	pid = START(perf, "stat", "-x,", "-o", "/tmp/stat", "-a", "-A", "-I", "20", "-e",
+		    "exitstats/exits/,exitstats/cpuid/", "/tmp/long");
+	EXPECT(await("/tmp/stat", "exitstats/cpuid/"));
+	for (times = 0; times < 3; times++) {
+		EXPECT(set_online(cpu, false));
+		EXPECT(set_online(cpu, true));
+	}
+	finish(pid);
+	go_anywhere();
+	EXPECT(!ran.status);
+	text = stat_text();
+	while (next_line(&text, &l, true, true)) {
+		EXPECT(l.value < 1 << 20);
+		gone += !l.counted;
+		if (!l.cpu && !strcmp(l.event, "exitstats/cpuid/"))
+			cpuids += l.value;
+	}
+	EXPECT(gone);
+	/* Starting a CPU takes some CPUIDs. */
+	EXPECT(cpuids >= NR_LONG && cpuids < 2 * NR_LONG);
+}
+
+/* A counter of a CPU that goes offline keeps its value, a new one counts from 0. */
+static void test_hotplug(void)
+{
+	int cpu = nr_cpus - 1, event, again;
+	u64 exits, cycles;
+	char cpus[16];
+
+	if (!cpu) {
+		printf("# one CPU only\n");
+		return;
+	}
+	snprintf(cpus, sizeof(cpus), "0-%d", cpu);
+	EXPECT(!strcmp(read_text(PMU "cpumask"), cpus));
+	event = open_event(config_of("exits"), cpu, -1, 0);
+	exits = read_event(event);
+	EXPECT(set_online(cpu, false));
+	snprintf(cpus, sizeof(cpus), cpu > 1 ? "0-%d" : "0", cpu - 1);
+	EXPECT(!strcmp(read_text(PMU "cpumask"), cpus));
+	EXPECT(cannot_open(config_of("exits"), cpu, -1, 0, ENODEV));
+	EXPECT(read_event(event) >= exits && read_event(event) < 1 << 20);
+	exits = read_event(event);
+	EXPECT(set_online(cpu, true));
+	EXPECT(read_event(event) == exits);
+	again = open_event(config_of("exits"), cpu, -1, 0);
+	cycles = open_event(config_of("cycles"), cpu, -1, 0);
+	EXPECT(read_event(again) < 1 << 20);
+	EXPECT(read_event(cycles) < 1ull << 40);
+	close(cycles);
+	close(again);
+	close(event);
+
+	test_hotplug_of_perf(cpu);
+}
+
+static const struct test absent_tests[] = {
+	{ "the driver does not load, and says so", test_absent },
+};
+
+static const struct test tests[] = {
+	{ "the driver loads", test_load },
+	{ "events are listed, and can be opened", test_events },
+	{ "what there is not is refused", test_refused },
+	{ "the driver's own exits are taken off", test_own_exits },
+	{ "perf, the tool and the leaves agree", test_known_exits },
+	{ "each CPU shows its own", test_each_cpu },
+	{ "intervals add up", test_intervals },
+	{ "JSON", test_json },
+	{ "accounts add up to the time", test_accounts },
+	{ "perf explains what is refused", test_errors },
+	{ "unprivileged users", test_unprivileged },
+	{ "CPUs go and come", test_hotplug },
+	{ "unloaded and loaded", test_unload },
+};
+
+static bool become_nobody(void)
+{
+	return !setgid(65534) && !setuid(65534);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "cannot-open"))
+		return !become_nobody() || !cannot_open(config_of("exits"), 0, -1, 0, EACCES);
+	if (argc > 2 && !strcmp(argv[1], "as-nobody")) {
+		if (!become_nobody())
+			return 99;
+		execv(argv[2], argv + 2);
+		return 99;
+	}
+	if (argc < 4) {
+		fprintf(stderr, "usage: exitstats_pmu_test TOOL PERF MODULE [absent]\n");
+		return 1;
+	}
+	tool = argv[1];
+	perf = argv[2];
+	module = argv[3];
+	if (argc > 4)
+		return run_tests(absent_tests, 1);
+	numbering = exitstats_numbering() == KVM_EXITSTATS_NUMBERING_SVM ? SVM : VMX;
+	nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	write_tiny("/tmp/tiny", atoi(NR_CPUIDS));
+	write_tiny("/tmp/long", NR_LONG);
+	return run_tests(tests, sizeof(tests) / sizeof(*tests));
+}
