@@ -53,17 +53,18 @@ old=$(echo "$versions" | sed -n 2p)
 new_kernel=$("$here/kver.sh" "$1" "$flavour" "$new") || exit 1
 old_kernel=$("$here/kver.sh" "$1" "$flavour" "$old") || exit 1
 
-echo 1..13
+echo 1..14
 tap "install, with the headers of $old_kernel" \
 	$install "$here"/1/*.deb "linux-headers-$old_kernel" "$source=$old"
 tap "the modules have precedence" ours "$old_kernel"
 tap "the guest tool, its page and completion" sh -c 'exitstats --version &&
 	[ -e /usr/share/man/man1/exitstats.1.gz ] &&
 	bash -n /usr/share/bash-completion/completions/exitstats'
+tap "the guest's driver" sh -c "modinfo -k $old_kernel -n exitstats_pmu | grep /updates/dkms/"
 tap "upgrade" $install "$here"/2/*.deb
 tap "the newer modules have precedence" ours "$old_kernel"
-tap "the older ones are gone" sh -c '[ "$(dkms status | grep -c .)" = 1 ] &&
-	ls -d /usr/src/kvm-exitstats-*+next'
+tap "the older ones are gone" sh -c '[ "$(dkms status | grep -c .)" = 2 ] &&
+	ls -d /usr/src/kvm-exitstats-*+next /usr/src/exitstats-pmu-*+next'
 tap "update the kernel to $new_kernel" $install "linux-headers-$new_kernel" "$source=$new"
 tap "the modules are there for it" ours "$new_kernel"
 tap "and still for $old_kernel" ours "$old_kernel"
@@ -77,5 +78,5 @@ mkdir -p /lib/modules/5.10.0-1-amd64/build/include
 dkms build "$dkms" -k 5.10.0-1-amd64 >> "$here/log" 2>&1
 tap "a kernel without patches is excluded (status $?)" [ $? = 77 ]
 
-tap "remove" apt-get purge -y kvm-exitstats-dkms exitstats
+tap "remove" apt-get purge -y kvm-exitstats-dkms exitstats-pmu-dkms exitstats
 tap "Debian's modules are back, and nothing is left" gone
