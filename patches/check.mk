@@ -7,7 +7,7 @@
 CHECK := $(B)/check
 CHECK_SCRIPTS := $(shell find $(ROOT)/patches $(ROOT)/scripts $(ROOT)/debian $(EXITSTATS) -name '*.sh') $(ROOT)/.ci/run
 CHECK_SOURCES := $(NEW_FILES) $(shell find $(EXITSTATS) -name '*.[ch]')
-CHECKS := mails sources kernel selftests cocci kernel-doc html maintainers scripts manual
+CHECKS := mails sources kernel pmu selftests cocci kernel-doc html maintainers scripts manual
 
 # A new finding is one that the unpatched kernel has not, wherever the line is.
 check-findings = sed -nE '/(warning|error):/s/:[0-9]+(:[0-9]+)?:/:/p' $(B)/variants/$(1).log | sort
@@ -47,6 +47,12 @@ check-kernel = [ -s $(B)/variants/checked.log ] && \
 	! comm -13 <($(call check-findings,checked-unpatched)) \
 		<($(call check-findings,checked)) | grep .
 
+# The guest's driver, which the unpatched kernel has not
+check-pmu = cd $(LINUX) && rm -f arch/x86/events/exitstats_pmu.o && \
+	$(KMAKE) $(checked_FLAGS) arch/x86/events/exitstats_pmu.o > $(CHECK)/pmu.log 2>&1 && \
+	[ -s arch/x86/events/exitstats_pmu.o ] && \
+	! grep -E 'exitstats_pmu.c:.*(warning|error):' $(CHECK)/pmu.log
+
 # The framework is not written for -Wextra.
 CHECK_CFLAGS := -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 check-selftests = rm -rf $(CHECK)/selftests; mkdir $(CHECK)/selftests; \
@@ -74,13 +80,16 @@ check-cocci = rm -rf $(CHECK)/cocci; mkdir -p $(CHECK)/cocci/new; cd $(LINUX) &&
 
 check-kernel-doc = cd $(LINUX) && ! scripts/kernel-doc -none -Wall $(NEW_FILES) 2>&1 | grep .
 
-# One page is a directory of its own to Sphinx: all of KVM's take minutes.
+# What the series adds is a directory of its own to Sphinx: all of KVM's pages take minutes.
+HTML_PAGES := Documentation/virt/kvm/exitstats.rst Documentation/admin-guide/perf/exitstats-pmu.rst
 check-html = cd $(LINUX) && rm -rf Documentation/exitstats Documentation/output && \
-	mkdir Documentation/exitstats && \
-	cp Documentation/virt/kvm/exitstats.rst Documentation/exitstats/index.rst && \
+	mkdir Documentation/exitstats && cp $(HTML_PAGES) Documentation/exitstats && \
+	printf '%s\n' 'exitstats' '=========' '' '.. toctree::' '   :glob:' '' '   *' \
+		> Documentation/exitstats/index.rst && \
 	$(OTHER_MAKE) htmldocs SPHINXDIRS=exitstats YNL_INDEX= > $(CHECK)/sphinx.log 2>&1; status=$$?; \
-	rm -rf Documentation/exitstats; [ -s Documentation/output/exitstats/index.html ] && \
-	[ $$status = 0 ] && ! grep -E 'exitstats/index.rst' $(CHECK)/sphinx.log
+	rm -rf Documentation/exitstats; [ -s Documentation/output/exitstats/exitstats.html ] && \
+	[ -s Documentation/output/exitstats/exitstats-pmu.html ] && \
+	[ $$status = 0 ] && ! grep -E 'exitstats/exitstats' $(CHECK)/sphinx.log
 
 # The self-test compares with what git has, which is the series: what it says of other
 # entries is not to be believed.
