@@ -57,6 +57,6 @@ $(EXITSTATS_TOOL_DIR)/exitstats_tool_test: exitstats/tool/exitstats_tool_test.c 
 $(EXITSTATS_TOOL_DIR)/exitstats_tool_host_test: exitstats/tool/exitstats_tool_host_test.c \
 		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)
-%/exitstats/tool/exitstats_pmu_test: exitstats/tool/exitstats_pmu_test.c \
+$(EXITSTATS_TOOL_DIR)/exitstats_pmu_test: exitstats/tool/exitstats_pmu_test.c \
 		$(EXITSTATS_TOOL_TEST_SOURCES) $(EXITSTATS_TOOL_TEST_HEADERS)
 	$(EXITSTATS_CC)
