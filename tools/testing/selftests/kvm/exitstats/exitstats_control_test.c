@@ -9,7 +9,7 @@
 
 #define NR_EXITS	5000
 #define NR_VMS		8
-#define SUPPORTED	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0)
+#define SUPPORTED	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0 | KVM_EXITSTATS_HISTOGRAM)
 
 /* Report at once whether the leaves are there, then cause exits. */
 static void guest(void)
@@ -179,6 +179,8 @@ TEST(capability_refuses)
 {
 	static const struct kvm_enable_cap bad[] = {
 		{ .args = { KVM_EXITSTATS_CPL0 } },	/* without COUNT */
+		{ .args = { KVM_EXITSTATS_HISTOGRAM } },
+		{ .args = { KVM_EXITSTATS_CPL0 | KVM_EXITSTATS_HISTOGRAM } },
 		{ .args = { SUPPORTED + 1 } },
 		{ .args = { SUPPORTED + 2 } },
 		{ .args = { 1ull << 32 | 1 } },
@@ -206,7 +208,7 @@ TEST(capability_refuses)
 	vcpu = vm_vcpu_add(vm, 0, guest);
 	for (i = 0; i <= SUPPORTED; i++)
 		TEST_ASSERT(__vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i) < 0 &&
-			    errno == (i == KVM_EXITSTATS_CPL0 ? EINVAL : EBUSY),
+			    errno == (i && !(i & KVM_EXITSTATS_COUNT) ? EINVAL : EBUSY),
 			    "%d with a vCPU: %s", i, strerror(errno));
 	TEST_ASSERT(!vm_counts(vcpu), "what was refused was done");
 	kvm_vm_free(vm);
