@@ -1049,7 +1049,7 @@ static int get_state(struct kvm_vcpu *vcpu, struct state *state)
  * whatever. From then on, what is new comes on top: no bucket is ever below what was set but for
  * the exit that was not over, and a reason's buckets add up to its exits.
  */
-TEST_F(bound, base)
+TEST_F_TIMEOUT(bound, base, 300)
 {
 	u64 set[KVM_EXITSTATS_NR_BUCKETS], now, sum, others;
 	struct state *state = malloc(sizeof(*state)), *got = malloc(sizeof(*got));
