@@ -131,10 +131,8 @@ static void read_histogram(struct kvm_vm *vm, int vcpu_id, struct histogram *h)
 		b = log2_of(strtoull(from, NULL, 10));
 		snprintf(expected, sizeof(expected), "%llu", b ? 1ull << b : 0);
 		TEST_ASSERT(!strcmp(from, expected), "row: %s", line);
-		if (b == NR_BUCKETS - 1)
-			strcpy(expected, "-");
-		else
-			snprintf(expected, sizeof(expected), "%llu", (2ull << b) - 1);
+		snprintf(expected, sizeof(expected), b == NR_BUCKETS - 1 ? "-" : "%llu",
+			 (2ull << b) - 1);
 		TEST_ASSERT(!strcmp(to, expected), "row: %s", line);
 
 		/* "Other" comes first, and the total last. */
@@ -610,7 +608,8 @@ static void guest_undefined_buckets(void)
 	}
 	/* Of buckets, only the exits are there. */
 	for (i = 0; i < NR_BUCKETS; i++) {
-		r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES, KVM_EXITSTATS_SELECT_BUCKET(i, EXIT_CPUID));
+		r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES,
+			      KVM_EXITSTATS_SELECT_BUCKET(i, EXIT_CPUID));
 		__GUEST_ASSERT(!r.eax && !r.ebx && !r.ecx && !r.edx, "bucket %u: %x %x %x %x", i,
 			       r.eax, r.ebx, r.ecx, r.edx);
 	}
@@ -887,7 +886,7 @@ TEST_F(saved, exit_that_was_not_over)
 
 TEST_F(saved, longest_is_restored)
 {
-	u32 selector = KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH);
+	u32 selector = KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH), bucket;
 	struct state state, got;
 
 	must_get(self->vcpu, &state);
@@ -896,9 +895,9 @@ TEST_F(saved, longest_is_restored)
 	must_get(self->fresh, &got);
 	TEST_ASSERT_EQ(find_entry(&got, selector).longest, find_entry(&state, selector).longest);
 	/* The longest that was saved is in the last bucket that is not empty. */
-	TEST_ASSERT(find_entry(&got, KVM_EXITSTATS_SELECT_BUCKET(
-				log2_of(find_entry(&got, selector).longest), EXIT_FLUSH)).exits,
-		    "no exit in the longest one's bucket");
+	bucket = KVM_EXITSTATS_SELECT_BUCKET(log2_of(find_entry(&got, selector).longest),
+					     EXIT_FLUSH);
+	TEST_ASSERT(find_entry(&got, bucket).exits, "no exit in the longest one's bucket");
 	init_state(&state);
 	add_entry(&state, selector, 1, 10, 7);
 	add_entry(&state, KVM_EXITSTATS_SELECT_BUCKET(2, EXIT_FLUSH), 1, 0, 0);

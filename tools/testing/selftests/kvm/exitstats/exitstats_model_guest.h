@@ -189,8 +189,8 @@ static inline void guest_read_bucket(struct model_vcpu *vcpu, u32 leaf, u32 sele
 	else
 		ok = most >> 32 || r.eax <= most;
 	__GUEST_ASSERT(ok && r.edx == KVM_EXITSTATS_DEFINED,
-		       "leaf %x, selector %x: %x %x %x %x; at most %lu exits", leaf, selector, r.eax,
-		       r.ebx, r.ecx, r.edx, most);
+		       "leaf %x, selector %x: %x %x %x %x; at most %lu exits", leaf, selector,
+		       r.eax, r.ebx, r.ecx, r.edx, most);
 }
 
 /*
@@ -207,7 +207,8 @@ static inline void guest_read_buckets(struct model_vcpu *vcpu, u32 reason)
 		r = guest_cpuid_once(vcpu, KVM_EXITSTATS_LEAF_EXITS,
 				     KVM_EXITSTATS_SELECT_BUCKET(b, reason));
 		__GUEST_ASSERT(!r.ecx && r.edx == KVM_EXITSTATS_DEFINED,
-			       "bucket %u of %u: %x %x %x %x", b, reason, r.eax, r.ebx, r.ecx, r.edx);
+			       "bucket %u of %u: %x %x %x %x", b, reason, r.eax, r.ebx, r.ecx,
+			       r.edx);
 		sum += make_u64(r.ebx, r.eax);
 	}
 
@@ -216,8 +217,8 @@ static inline void guest_read_buckets(struct model_vcpu *vcpu, u32 reason)
 	/* The last reading is in the next one. */
 	most = guest_model.exact[reason] ?
 	       model_begun(reason) - (reason == EXIT_CPUID) : ~0ull;
-	__GUEST_ASSERT(sum >= least && sum <= most, "buckets of %u: %lu exits, of %lu to %lu", reason,
-		       sum, least, most);
+	__GUEST_ASSERT(sum >= least && sum <= most, "buckets of %u: %lu exits, of %lu to %lu",
+		       reason, sum, least, most);
 }
 
 /* Whatever a structured selector selects, it has one of two states, and figures that go. */

@@ -4,8 +4,9 @@
  * ledgers when KVM frees them: the two are the same, to the cycle. As BPF would, this module
  * attaches to the tracepoint by its name.
  *
- *	/sys/kernel/debug/lab_tracer	REASON,EXITS,CYCLES,EXITS,CYCLES: traced, and in the ledgers,
- *					for each reason that occurred, "other" being the largest
+ *	/sys/kernel/debug/lab_tracer	REASON,EXITS,CYCLES,EXITS,CYCLES: traced, and in the
+ *					ledgers, for each reason that occurred, "other" being
+ *					the largest
  *
  * The last exits of a vCPU are not traced: one that is not over, and one that is and that KVM
  * would have traced before the next VM entry. Both are known from the ledger.
