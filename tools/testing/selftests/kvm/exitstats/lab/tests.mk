@@ -11,7 +11,7 @@ TESTS = $(filter-out $(LONG_TESTS),$(notdir $(EXITSTATS_TESTS))) kvm_binary_stat
 TOOL_TESTS = $(filter %_host_test,$(notdir $(EXITSTATS_TOOLS)))
 
 # Programs of plans
-LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test
+LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test $(B)/migrate_test
 $(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(TOOL)/exitstats_read.h \
 		$(EXITSTATS)/exitstats_memory.h $(ROOT)/include/uapi/linux/kvm_exitstats.h \
 		$(B)/tree.done
@@ -75,9 +75,9 @@ test-tool: lab
 #: make test-perf                    a guest's exits as events of Debian's perf, on both vendors
 .PHONY: test-perf
 test-perf: PACKAGES += linux-perf
-test-perf: lab $(call needs,perf)
-	@status=0; for cpu in amd intel; do \
-		$(MAKE) -C $(ROOT) plan-perf CPU=$$cpu || status=1; done; exit $$status
+test-perf: lab $(call needs,perf) $(call needs,perf-migrate)
+	@status=0; for plan in perf perf-migrate; do for cpu in amd intel; do \
+		$(MAKE) -C $(ROOT) plan-$$plan CPU=$$cpu || status=1; done; done; exit $$status
 
 #: make test-load [CPU=]             ten million exits of VMs that come and go, and modules
 .PHONY: test-load

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * migrate_test plan=NAME: start the guest, and when it has printed a line, migrate it live
+ * to another QEMU. What it prints there, TAP, goes to standard output.
+ */
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "stream.h"
+
+#define SOURCE_QMP	"/tmp/qmp"
+#define MIGRATION	"/tmp/migration"
+
+static void fail(const char *what)
+{
+	printf("Bail out! %s\n", what);
+	exit(1);
+}
+
+/* A message of the guest's; false at the end */
+static bool guest_message(FILE *from, struct stream_header *h, char *text)
+{
+	if (fread(h, sizeof(*h), 1, from) != 1 || h->magic != STREAM_MAGIC ||
+	    h->len > STREAM_MAX || fread(text, 1, h->len, from) != h->len)
+		return false;
+	text[h->len] = 0;
+	return true;
+}
+
+static FILE *run_guest(char *plan, char *option, char *value, pid_t *pid)
+{
+	char *const options[] = { plan, option, value, NULL };
+	int out[2];
+
+	if (pipe(out))
+		fail("pipe");
+	*pid = start_guest(options, out[1]);
+	close(out[1]);
+	if (*pid < 0)
+		fail("the guest does not start");
+	return fdopen(out[0], "r");
+}
+
+static FILE *connect_qmp(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = SOURCE_QMP };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		fail(SOURCE_QMP);
+	return fdopen(fd, "r+");
+}
+
+/* QEMU's answer, behind events that come in between */
+static const char *ask(FILE *qmp, const char *command)
+{
+	static char line[16384];
+
+	fseek(qmp, 0, SEEK_CUR);
+	fprintf(qmp, "%s\n", command);
+	fflush(qmp);
+	while (fgets(line, sizeof(line), qmp))
+		if (strstr(line, "\"return\"") || strstr(line, "\"error\""))
+			return line;
+	fail("QEMU does not answer");
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	char *plan = argc > 1 ? argv[1] : NULL;
+	static char text[STREAM_MAX + 1];
+	struct stream_header h;
+	pid_t source, target;
+	FILE *from, *to, *qmp;
+	const char *answer;
+	int status, tries;
+
+	if (!plan)
+		fail("usage: migrate_test plan=NAME");
+	from = run_guest(plan, "-qmp", "unix:" SOURCE_QMP ",server=on,wait=off", &source);
+	do {
+		if (!guest_message(from, &h, text))
+			fail("the guest ended");
+	} while (h.type != STREAM_OUT);
+	fwrite(text, 1, h.len, stdout);
+
+	to = run_guest(plan, "-incoming", "unix:" MIGRATION, &target);
+	for (tries = 0; access(MIGRATION, F_OK) && tries < 600; tries++)
+		usleep(100000);
+
+	qmp = connect_qmp();
+	ask(qmp, "{\"execute\": \"qmp_capabilities\"}");
+	ask(qmp, "{\"execute\": \"migrate\", \"arguments\": {\"uri\": \"unix:" MIGRATION "\"}}");
+	do {
+		usleep(100000);
+		answer = ask(qmp, "{\"execute\": \"query-migrate\"}");
+		if (strstr(answer, "\"failed\""))
+			fail(answer);
+	} while (!strstr(answer, "\"completed\""));
+
+	/* With its QEMU, the guest that was left behind goes, and the lab can count its exits. */
+	ask(qmp, "{\"execute\": \"quit\"}");
+	waitpid(source, &status, 0);
+
+	while (guest_message(to, &h, text))
+		if (h.type == STREAM_OUT || h.type == STREAM_ERR)
+			fwrite(text, 1, h.len, h.type == STREAM_OUT ? stdout : stderr);
+	waitpid(target, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
