@@ -23,8 +23,17 @@
  *	exitstats_read_cycles(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_HALTED) |
  *			      KVM_EXITSTATS_SELECT_VCPU, &cycles);
  *
+ * How long do its exits take? If the VM has the histogram, by powers of two; here the exits
+ * of a reason on this vCPU:
+ *
+ *	struct exitstats_histogram histogram;
+ *
+ *	if (!exitstats_read_histogram(reason, KVM_EXITSTATS_SELECT_VCPU, &histogram))
+ *		long_ones = histogram.exits[20] + histogram.exits[21];
+ *
  * Ask exitstats_present() first. A host of the first edition has no accounts and no
- * figures of one vCPU: ask exitstats_has_accounts() before using those.
+ * figures of one vCPU: ask exitstats_has_accounts() before using those. The histogram is
+ * for VMs whose host was asked for it: exitstats_has_histogram() tells.
  */
 #ifndef EXITSTATS_READ_H
 #define EXITSTATS_READ_H
@@ -224,6 +233,53 @@ static inline unsigned long long exitstats_vcpu_exits_between(unsigned long long
 							      unsigned long long after)
 {
 	return after - before - 1;
+}
+
+/**
+ * struct exitstats_histogram - how long the exits of a reason took
+ * @exits: [b] has those of 2^b to 2^(b+1)-1 cycles; the first one has those of 0 cycles, too,
+ *	   the last one all that took longer
+ */
+struct exitstats_histogram {
+	unsigned long long exits[KVM_EXITSTATS_NR_BUCKETS];
+};
+
+/**
+ * exitstats_has_histogram() - does this VM have the histogram?
+ *
+ * Return: 1 if it does, else 0
+ */
+static inline int exitstats_has_histogram(void)
+{
+	unsigned long long exits;
+
+	/* Both vendors define reason 0. */
+	return !exitstats_read_exits(KVM_EXITSTATS_SELECT_BUCKET(0, 0), &exits);
+}
+
+/**
+ * exitstats_read_histogram() - read how long the exits of a reason took
+ * @reason: the exit reason
+ * @scope: 0 for the whole VM; KVM_EXITSTATS_SELECT_VCPU for the vCPU that executes CPUID
+ * @histogram: where to put it; zeros if there is none
+ *
+ * Each bucket is a reading of its own. If the buckets add up to what the exits of the reason
+ * were before, or are afterwards, then they are of that moment: they only grow.
+ *
+ * Return: 0, or -1 if the VM has no histogram or the host does not know the reason
+ */
+static inline int exitstats_read_histogram(unsigned int reason, unsigned int scope,
+					   struct exitstats_histogram *histogram)
+{
+	unsigned int b;
+	int ret = 0;
+
+	for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
+		if (exitstats_read_exits(KVM_EXITSTATS_SELECT_BUCKET(b, reason) | scope,
+					 &histogram->exits[b]))
+			ret = -1;
+	}
+	return ret;
 }
 
 #endif /* EXITSTATS_READ_H */
