@@ -7,13 +7,15 @@
  * Whatever the reader takes must survive being written and read again, and being
  * shown. The check at the end of a snapshot would keep the fuzzer from ever
  * getting there: each input is tried as it is, and with its check put right. It is tried
- * as a table of the host's debugfs, too, and as a command line of QEMU's.
+ * as both tables of the host's debugfs, too, and as a command line of QEMU's.
  */
 #define _GNU_SOURCE
 #include "src/diff.c"
+#include "src/distribution.c"
 #include "src/error.c"
 #include "src/formats.c"
 #include "src/guest.c"
+#include "src/hist.c"
 #include "src/host.c"
 #include "src/options.c"
 #include "src/reasons.c"
@@ -48,6 +50,14 @@ static void show(const struct stats *s)
 		print_report(null, s, "title", 0);
 		print_diff(null, s, s, names);
 	}
+	if (s->histogram) {
+		opt.hist = "all";
+		for (term_width = 0; term_width <= 200; term_width += 40) {
+			print_report(null, s, "title", 0);
+			print_diff(null, s, s, names);
+		}
+		opt.hist = NULL;
+	}
 	term_width = 0;
 	if (s->accounts) {
 		opt.time = true;
@@ -66,7 +76,7 @@ static void show(const struct stats *s)
 
 static void try(const char *text, size_t len)
 {
-	struct stats s, again;
+	static struct stats s, again;
 	size_t new_len;
 	char *new;
 
@@ -82,10 +92,14 @@ static void try(const char *text, size_t len)
 static void try_host(const char *text, size_t len)
 {
 	char name[VM_NAME_MAX];
-	struct stats s;
+	static struct stats s;
 	const char *p;
 
 	if (parse_table(&s, text))
+		show(&s);
+	memset(&s, 0, sizeof(s));
+	s.numbering = VMX;
+	if (parse_histogram(&s, text))
 		show(&s);
 	name_from_cmdline(name, text, len);
 	for (p = name; *p; p++) {

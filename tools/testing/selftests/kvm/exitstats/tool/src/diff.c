@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "diff.h"
+#include "distribution.h"
 #include "error.h"
 #include "formats.h"
 #include "options.h"
@@ -14,6 +15,8 @@
 
 /* ---- for people ---- */
 
+#define PERCENTILES	8	/* the first column of them */
+
 static void fill_pair(struct line *l, int column, struct exitstats a, struct exitstats b)
 {
 	put_number(l, column++, a.exits);
@@ -22,6 +25,17 @@ static void fill_pair(struct line *l, int column, struct exitstats a, struct exi
 	put_number(l, column++, a.cycles);
 	put_number(l, column++, b.cycles);
 	put_ratio(l, column++, a.cycles, b.cycles);
+}
+
+static void fill_percentiles(struct line *l, const struct hist *a, unsigned long long longest_a,
+			     const struct hist *b, unsigned long long longest_b)
+{
+	int column = PERCENTILES;
+
+	put_percentile(l, column++, a, 50, longest_a);
+	put_percentile(l, column++, b, 50, longest_b);
+	put_percentile(l, column++, a, 99, longest_a);
+	put_percentile(l, column++, b, 99, longest_b);
 }
 
 static void pair_reasons(struct table *t, const struct stats *a, const struct stats *b,
@@ -34,9 +48,17 @@ static void pair_reasons(struct table *t, const struct stats *a, const struct st
 		{ .head = "cycles A", .rank = 1 }, { .head = "cycles B", .rank = 1 },
 		{ .head = "B/A" },
 	};
+	static const struct column percentiles[] = {
+		{ .head = "p50 A", .rank = 5 }, { .head = "p50 B", .rank = 5 },
+		{ .head = "p99 A", .rank = 4 }, { .head = "p99 B", .rank = 4 },
+	};
+	bool histogram = a->histogram || b->histogram;
+	struct hist all_a = hist_of_all(a), all_b = hist_of_all(b);
 	int i, row;
 
 	add_columns(t, columns, ARRAY_SIZE(columns));
+	if (histogram)
+		add_columns(t, percentiles, ARRAY_SIZE(percentiles));
 	for (i = 0; i < o->rows; i++) {
 		struct line *l = add_line(t);
 
@@ -44,9 +66,12 @@ static void pair_reasons(struct table *t, const struct stats *a, const struct st
 		put(l, 0, "%s", reason_number(a->numbering, row));
 		put(l, 1, "%s", reason_name(a->numbering, row));
 		fill_pair(l, 2, a->row[row], b->row[row]);
+		fill_percentiles(l, &a->hist[row], a->longest[row], &b->hist[row],
+				 b->longest[row]);
 	}
 	put(&t->total, 1, "total");
 	fill_pair(&t->total, 2, total(a), total(b));
+	fill_percentiles(&t->total, &all_a, longest_of_all(a), &all_b, longest_of_all(b));
 	t->has_total = true;
 }
 
@@ -89,6 +114,11 @@ static void print_text(FILE *out, const struct stats *a, const struct stats *b,
 		else
 			fputs("since the VM started\n", out);
 	}
+	if (opt.hist) {
+		fprintf(out, "\n%s\n\n", distribution_title(a->numbering));
+		print_distributions(out, a, b);
+		return;
+	}
 	fputc('\n', out);
 	if (opt.time)
 		pair_accounts(&t, a, b);
@@ -107,7 +137,6 @@ static void print_csv_line(FILE *out, struct exitstats a, struct exitstats b)
 	fputc(',', out);
 	if (a.cycles)
 		fprintf(out, "%.4f", (double)b.cycles / a.cycles);
-	fputc('\n', out);
 }
 
 static void print_diff_csv(FILE *out, const struct stats *a, const struct stats *b,
@@ -121,25 +150,40 @@ static void print_diff_csv(FILE *out, const struct stats *a, const struct stats 
 		for (i = 0; i < ACCOUNTS; i++) {
 			fprintf(out, "%s,", account_names[i]);
 			print_csv_line(out, account(a, i), account(b, i));
+			fputc('\n', out);
 		}
 		return;
 	}
-	fputs("reason,name,a_exits,a_cycles,b_exits,b_cycles,exits_ratio,cycles_ratio\n", out);
+	fputs("reason,name,a_exits,a_cycles,b_exits,b_cycles,exits_ratio,cycles_ratio", out);
+	if (a->histogram)
+		print_csv_hist_head(out, "a_");
+	if (b->histogram)
+		print_csv_hist_head(out, "b_");
+	fputc('\n', out);
 	for (i = 0; i < o->rows; i++) {
 		fprintf(out, "%s,", reason_number(a->numbering, o->row[i]));
 		fprintf(out, "%s,", reason_name(a->numbering, o->row[i]));
 		print_csv_line(out, a->row[o->row[i]], b->row[o->row[i]]);
+		print_csv_hist(out, a, o->row[i]);
+		print_csv_hist(out, b, o->row[i]);
+		fputc('\n', out);
 	}
 	fputs("total,,", out);
 	print_csv_line(out, total(a), total(b));
+	print_csv_hist(out, a, -1);
+	print_csv_hist(out, b, -1);
+	fputc('\n', out);
 }
 
-static void print_json_pair(FILE *out, struct exitstats a, struct exitstats b)
+/* @row: -1 for all */
+static void print_json_pair(FILE *out, const struct stats *a, const struct stats *b, int row)
 {
 	fputs("\"a\":{", out);
-	print_json_figures(out, a);
+	print_json_hist(out, a, row);
+	print_json_figures(out, row < 0 ? total(a) : a->row[row]);
 	fputs(",\"b\":{", out);
-	print_json_figures(out, b);
+	print_json_hist(out, b, row);
+	print_json_figures(out, row < 0 ? total(b) : b->row[row]);
 }
 
 static void print_json_account(FILE *out, const char *key, struct exitstats of)
@@ -153,7 +197,7 @@ static void print_diff_json(FILE *out, const struct stats *a, const struct stats
 	int i;
 
 	fputs("{\"total\":{", out);
-	print_json_pair(out, total(a), total(b));
+	print_json_pair(out, a, b, -1);
 	fputc('}', out);
 	if (a->accounts && b->accounts) {
 		fputs(",\"accounts\":{", out);
@@ -169,7 +213,7 @@ static void print_diff_json(FILE *out, const struct stats *a, const struct stats
 	for (i = 0; i < o->rows; i++) {
 		fputs(i ? "," : "", out);
 		print_json_reason(out, a->numbering, o->row[i]);
-		print_json_pair(out, a->row[o->row[i]], b->row[o->row[i]]);
+		print_json_pair(out, a, b, o->row[i]);
 		fputc('}', out);
 	}
 	fputs("]}\n", out);
@@ -216,6 +260,12 @@ int diff_mode(char **names)
 	if (opt.time && (!a.accounts || !b.accounts))
 		fail(STATUS_USAGE, "%s does not tell where the time went",
 		     a.accounts ? names[1] : names[0]);
+	if (opt.hist) {
+		need_reason(a.numbering, opt.hist);
+		if (!a.histogram || !b.histogram)
+			fail(STATUS_USAGE, "%s has no histogram: it is of a VM without one",
+			     a.histogram ? names[1] : names[0]);
+	}
 	print_diff(stdout, &a, &b, names);
 	return 0;
 }

@@ -16,6 +16,10 @@
 #define STATUS_NO_EXEC		126	/* CMD cannot be executed, as the shell has it */
 #define STATUS_NO_CMD		127	/* there is no CMD */
 
+/* Of a VM that counts; in guest and host. */
+#define NO_HISTOGRAM	"this VM has no histogram: its host needs kvm.exitstats_hist=1 when it " \
+			"starts, or its VMM sets flag 4 of KVM_CAP_X86_EXITSTATS"
+
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 
 #define fail(status, fmt, ...)							\

@@ -17,10 +17,55 @@ static void print_csv_at(FILE *out, double at)
 		fprintf(out, "%.3f,", at);
 }
 
-void print_csv_head(FILE *out, double at)
+void print_csv_hist_head(FILE *out, const char *prefix)
 {
-	fprintf(out, "%s%s\n", at >= 0 ? "seconds," : "",
+	int b;
+
+	fprintf(out, ",%sp50_cycles,%sp99_cycles,%slongest_cycles", prefix, prefix, prefix);
+	for (b = 0; b < BUCKETS; b++)
+		fprintf(out, ",%sfrom_%llu", prefix, bucket_from(b));
+}
+
+static struct hist hist_of(const struct stats *s, int row)
+{
+	return row < 0 ? hist_of_all(s) : s->hist[row];
+}
+
+static unsigned long long longest_of(const struct stats *s, int row)
+{
+	return row < 0 ? longest_of_all(s) : s->longest[row];
+}
+
+void print_csv_hist(FILE *out, const struct stats *s, int row)
+{
+	struct hist h = hist_of(s, row);
+	unsigned long long longest = longest_of(s, row);
+	int b;
+
+	if (!s->histogram)
+		return;
+	fprintf(out, ",%llu,%llu,%llu", hist_percentile(&h, 50, longest),
+		hist_percentile(&h, 99, longest), longest);
+	for (b = 0; b < BUCKETS; b++)
+		fprintf(out, ",%llu", h.bucket[b]);
+}
+
+/* As many commas as print_csv_hist() has */
+static void print_csv_no_hist(FILE *out, const struct stats *s)
+{
+	int i;
+
+	for (i = 0; s->histogram && i < 3 + BUCKETS; i++)
+		fputc(',', out);
+}
+
+void print_csv_head(FILE *out, const struct stats *s, double at)
+{
+	fprintf(out, "%s%s", at >= 0 ? "seconds," : "",
 		opt.time ? "account,entered,cycles" : "reason,name,exits,cycles,avg_cycles");
+	if (s->histogram && !opt.time)
+		print_csv_hist_head(out, "");
+	fputc('\n', out);
 }
 
 static void print_csv_accounts(FILE *out, const struct stats *s, double at)
@@ -46,21 +91,30 @@ static void print_csv_reasons(FILE *out, const struct stats *s, double at)
 		row = o.row[i];
 		print_csv_at(out, at);
 		fprintf(out, "%s,", reason_number(s->numbering, row));
-		if (row < REASONS && !s->defined[row] && !s->row[row].exits)
-			fputs("undefined,,,\n", out);
-		else
-			fprintf(out, "%s,%llu,%llu,%llu\n", reason_name(s->numbering, row),
+		if (row < REASONS && !s->defined[row] && !s->row[row].exits) {
+			fputs("undefined,,,", out);
+			print_csv_no_hist(out, s);
+		} else {
+			fprintf(out, "%s,%llu,%llu,%llu", reason_name(s->numbering, row),
 				s->row[row].exits, s->row[row].cycles, average(s->row[row]));
+			print_csv_hist(out, s, row);
+		}
+		fputc('\n', out);
 	}
 	print_csv_at(out, at);
-	fprintf(out, "total,,%llu,%llu,%llu\n", all.exits, all.cycles, average(all));
+	fprintf(out, "total,,%llu,%llu,%llu", all.exits, all.cycles, average(all));
+	print_csv_hist(out, s, -1);
+	fputc('\n', out);
 }
 
 void print_csv(FILE *out, const struct stats *s, double at)
 {
 	if (s->reset) {
 		print_csv_at(out, at);
-		fputs(opt.time ? "reset,,\n" : "reset,,,,\n", out);
+		fputs(opt.time ? "reset,," : "reset,,,,", out);
+		if (!opt.time)
+			print_csv_no_hist(out, s);
+		fputc('\n', out);
 	} else if (opt.time) {
 		print_csv_accounts(out, s, at);
 	} else {
@@ -85,6 +139,21 @@ void print_json_figures(FILE *out, struct exitstats of)
 {
 	fprintf(out, "\"exits\":%llu,\"cycles\":%llu,\"avg_cycles\":%llu}",
 		of.exits, of.cycles, average(of));
+}
+
+void print_json_hist(FILE *out, const struct stats *s, int row)
+{
+	struct hist h = hist_of(s, row);
+	unsigned long long longest = longest_of(s, row);
+	int b;
+
+	if (!s->histogram)
+		return;
+	fprintf(out, "\"p50_cycles\":%llu,\"p99_cycles\":%llu,\"buckets\":",
+		hist_percentile(&h, 50, longest), hist_percentile(&h, 99, longest));
+	for (b = 0; b < BUCKETS; b++)
+		fprintf(out, "%c%llu", b ? ',' : '[', h.bucket[b]);
+	fputs("],", out);
 }
 
 void print_json_reason(FILE *out, enum numbering numbering, int row)
@@ -140,6 +209,9 @@ void print_json_body(FILE *out, const struct stats *s, double at)
 	fprintf(out, "\"numbering\":\"%s\",\"consistent\":%s,\"reset\":%s,\"total\":{",
 		numbering_name(s->numbering), s->consistent ? "true" : "false",
 		s->reset ? "true" : "false");
+	if (s->histogram)
+		fprintf(out, "\"longest_cycles\":%llu,", longest_of_all(s));
+	print_json_hist(out, s, -1);
 	print_json_figures(out, total(s));
 	print_json_accounts(out, s);
 
@@ -153,6 +225,7 @@ void print_json_body(FILE *out, const struct stats *s, double at)
 			fprintf(out, "\"defined\":%s,", s->defined[row] ? "true" : "false");
 		if (s->longest[row])
 			fprintf(out, "\"longest_cycles\":%llu,", s->longest[row]);
+		print_json_hist(out, s, row);
 		print_json_figures(out, s->row[row]);
 	}
 	fputc(']', out);
@@ -167,7 +240,7 @@ void print_json(FILE *out, const struct stats *s, double at)
 
 /* ---- OpenMetrics ---- */
 
-/* A counter, with the labels up to where its own begin. */
+/* A sample, with the labels up to where its own begin. */
 static void print_sample(FILE *out, const char *name, const char *vm)
 {
 	fprintf(out, "%s{", name);
@@ -178,9 +251,15 @@ static void print_sample(FILE *out, const char *name, const char *vm)
 	fputc(',', out);
 }
 
-static void print_head(FILE *out, const char *name, const char *help)
+static void print_head(FILE *out, const char *name, const char *type, const char *help)
 {
-	fprintf(out, "# HELP %s %s\n# TYPE %s counter\n", name, help, name);
+	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_reason_labels(FILE *out, const struct stats *s, int row)
+{
+	fprintf(out, "reason=\"%s\",", reason_number(s->numbering, row));
+	fprintf(out, "name=\"%s\"", reason_name(s->numbering, row));
 }
 
 static void print_reasons(FILE *out, const struct labelled *vm, const char *name, bool cycles)
@@ -193,9 +272,8 @@ static void print_reasons(FILE *out, const struct labelled *vm, const char *name
 	for (i = 0; i < o.rows; i++) {
 		row = o.row[i];
 		print_sample(out, name, vm->vm);
-		fprintf(out, "reason=\"%s\",", reason_number(s->numbering, row));
-		fprintf(out, "name=\"%s\"} %llu\n", reason_name(s->numbering, row),
-			cycles ? s->row[row].cycles : s->row[row].exits);
+		print_reason_labels(out, s, row);
+		fprintf(out, "} %llu\n", cycles ? s->row[row].cycles : s->row[row].exits);
 	}
 }
 
@@ -211,25 +289,77 @@ static void print_accounts(FILE *out, const struct labelled *vm, const char *nam
 }
 
 /*
+ * Each bucket has the exits of all before it, too. A cycle is a cycle: what is less than 2^n
+ * is at most 2^n - 1.
+ */
+static void print_histogram(FILE *out, const struct labelled *vm, const char *name, int row)
+{
+	const struct stats *s = vm->stats;
+	unsigned long long n = 0;
+	char sample[64];
+	int b;
+
+	snprintf(sample, sizeof(sample), "%s_bucket", name);
+	for (b = 0; b < BUCKETS; b++) {
+		n += s->hist[row].bucket[b];
+		print_sample(out, sample, vm->vm);
+		print_reason_labels(out, s, row);
+		if (b < BUCKETS - 1)
+			fprintf(out, ",le=\"%llu\"} %llu\n", bucket_to(b), n);
+		else
+			fprintf(out, ",le=\"+Inf\"} %llu\n", n);
+	}
+	snprintf(sample, sizeof(sample), "%s_sum", name);
+	print_sample(out, sample, vm->vm);
+	print_reason_labels(out, s, row);
+	fprintf(out, "} %llu\n", s->row[row].cycles);
+	snprintf(sample, sizeof(sample), "%s_count", name);
+	print_sample(out, sample, vm->vm);
+	print_reason_labels(out, s, row);
+	fprintf(out, "} %llu\n", n);
+}
+
+static void print_histograms(FILE *out, const struct labelled *vm, const char *name)
+{
+	struct order o;
+	int i;
+
+	make_order(&o, vm->stats, false);
+	for (i = 0; i < o.rows; i++)
+		print_histogram(out, vm, name, o.row[i]);
+}
+
+/*
  * In the text format that node_exporter and promtool read, where a counter's
  * TYPE has its full name. To them, the last line is a comment.
  */
 void print_openmetrics(FILE *out, const struct labelled *vm, int n)
 {
+	static const char counter[] = "counter";
 	static const char exits[] = "kvm_exitstats_exits_total";
 	static const char cycles[] = "kvm_exitstats_cycles_total";
 	static const char time[] = "kvm_exitstats_time_cycles_total";
+	static const char took[] = "kvm_exitstats_exit_cycles";
+	bool histogram = false;
 	int i;
 
-	print_head(out, exits, "VM exits by exit reason.");
+	print_head(out, exits, counter, "VM exits by exit reason.");
 	for (i = 0; i < n; i++)
 		print_reasons(out, &vm[i], exits, false);
-	print_head(out, cycles, "TSC cycles from VM exits until the guest was entered again.");
+	print_head(out, cycles, counter, "TSC cycles from VM exits until the guest was entered again.");
 	for (i = 0; i < n; i++)
 		print_reasons(out, &vm[i], cycles, true);
-	print_head(out, time, "TSC cycles of the vCPUs' time by account.");
+	print_head(out, time, counter, "TSC cycles of the vCPUs' time by account.");
 	for (i = 0; i < n; i++)
 		print_accounts(out, &vm[i], time);
+	for (i = 0; i < n; i++)
+		histogram |= vm[i].stats->histogram;
+	if (histogram)
+		print_head(out, took, "histogram", "TSC cycles that a VM exit took.");
+	for (i = 0; i < n; i++) {
+		if (vm[i].stats->histogram)
+			print_histograms(out, &vm[i], took);
+	}
 	fputs("# EOF\n", out);
 }
 
@@ -242,7 +372,7 @@ void print_stats(FILE *out, const struct stats *s, const char *title)
 		print_report(out, s, title, 0);
 		break;
 	case CSV:
-		print_csv_head(out, -1);
+		print_csv_head(out, s, -1);
 		print_csv(out, s, -1);
 		break;
 	case JSON:

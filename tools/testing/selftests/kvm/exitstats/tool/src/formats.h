@@ -10,8 +10,17 @@
 #include "stats.h"
 
 /* @at: seconds since the first reading, a column of its own; < 0: no such column */
-void print_csv_head(FILE *out, double at);
+void print_csv_head(FILE *out, const struct stats *s, double at);
 void print_csv(FILE *out, const struct stats *s, double at);
+
+/*
+ * Percentiles, the longest exit, and the buckets of a row, or of all if it is -1: names and
+ * fields of CSV, each with a comma before it, and members of a JSON object, each with one
+ * behind it. Nothing if there is no histogram.
+ */
+void print_csv_hist_head(FILE *out, const char *prefix);
+void print_csv_hist(FILE *out, const struct stats *s, int row);
+void print_json_hist(FILE *out, const struct stats *s, int row);
 
 /* One object, one line. */
 void print_json(FILE *out, const struct stats *s, double at);

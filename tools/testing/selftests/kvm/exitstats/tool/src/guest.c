@@ -37,6 +37,18 @@ struct window {
 	unsigned long long missing;
 };
 
+/**
+ * struct mark - the figures of CPUID, which the tool's own readings change
+ * @own: own readings before it
+ * @cpuid: exits and cycles of CPUID
+ * @hist: and how long they took; each bucket is read after the one before it
+ */
+struct mark {
+	unsigned long long own;
+	struct exitstats cpuid;
+	struct hist hist;
+};
+
 static const unsigned int account_number[ACCOUNTS] = {
 	[GUEST] = KVM_EXITSTATS_ACCOUNT_GUEST,
 	[EXITS] = KVM_EXITSTATS_ACCOUNT_ALL,
@@ -48,11 +60,18 @@ static const unsigned int account_number[ACCOUNTS] = {
 
 static enum numbering numbering;
 static bool has_accounts;
+static bool has_histogram;
 
 static struct exitstats own;		/* leaf readings of this process, and their cycles */
 static unsigned long long reading_cost;	/* of one, in cycles */
 static struct exitstats rest;		/* exits that only the total shows */
 static unsigned long long vcpu_exits;	/* the vCPU's total, as last read */
+
+static struct mark last;		/* the last one that has the buckets */
+static bool marked;			/* there is one */
+static struct hist own_hist;		/* own readings since the first mark */
+static struct hist mark_hist;		/* the own readings of a mark */
+static struct hist known[ROWS];		/* buckets as last read */
 
 static unsigned int scope(unsigned int selector)
 {
@@ -112,6 +131,28 @@ static void read_account(struct exitstats *figures, enum account a)
 	figures->exits = read_exits(selector, &defined);
 }
 
+static unsigned int bucket_selector(int b, int row)
+{
+	return scope(KVM_EXITSTATS_SELECT_BUCKET(b, row_code(row)));
+}
+
+static void read_hist(struct hist *h, int row)
+{
+	bool defined;
+	int b;
+
+	for (b = 0; b < BUCKETS; b++)
+		h->bucket[b] = read_exits(bucket_selector(b, row), &defined);
+}
+
+static void require_histogram(void)
+{
+	need_reason(numbering, opt.hist);
+	read_exits(bucket_selector(0, cpuid_row(numbering)), &has_histogram);
+	if (!has_histogram)
+		fail(STATUS_NO_FIGURES, NO_HISTOGRAM);
+}
+
 void require_leaves(void)
 {
 	own.exits += 2;
@@ -124,6 +165,8 @@ void require_leaves(void)
 		fail(STATUS_NO_FIGURES, "this host does not report the figures of one vCPU");
 	if (!has_accounts && opt.time)
 		fail(STATUS_NO_FIGURES, "this host does not report where the time goes");
+	if (opt.hist)
+		require_histogram();
 }
 
 /* Which reasons are there, and have occurred? Only those are read in a window. */
@@ -134,8 +177,10 @@ static void scan(struct stats *s)
 
 	for (i = 0; i < rows_of(numbering); i++)
 		s->row[i].exits = read_exits(selector_of(i), &s->defined[i]);
-	if (has_accounts)
+	if (has_accounts) {
 		s->row[OTHER].exits = read_exits(selector_of(OTHER), &defined);
+		read_exits(bucket_selector(0, cpuid_row(numbering)), &has_histogram);
+	}
 	if (opt.vcpu)
 		vcpu_exits = read_exits(scope(ALL_EXITS), &defined);
 }
@@ -220,6 +265,118 @@ static bool solve_window(struct stats *s, struct window *w)
 	return true;
 }
 
+/* ---- the histogram ---- */
+
+/* The cycles come first: both figures are of the moment before, as @own is. */
+static void read_mark(struct mark *m, bool buckets)
+{
+	int cpuid = cpuid_row(numbering);
+	unsigned long long unused;
+	bool defined;
+
+	m->own = own.exits;
+	m->cpuid.cycles = read_cycles(selector_of(cpuid), &unused);
+	m->cpuid.exits = read_exits(selector_of(cpuid), &defined) - 1;
+	if (buckets)
+		read_hist(&m->hist, cpuid);
+}
+
+/* Did nothing but the tool execute CPUID between the marks? */
+static bool is_alone(const struct mark *from, const struct mark *to)
+{
+	return to->cpuid.exits - from->cpuid.exits == to->own - from->own;
+}
+
+/* How long the tool's own readings between the marks took. */
+static struct hist own_between(const struct mark *from, const struct mark *to)
+{
+	struct hist h = { { 0 } };
+
+	if (is_alone(from, to)) {
+		h = to->hist;
+		hist_subtract(&h, &from->hist);
+	} else {
+		hist_spread(&h, to->own - from->own, &mark_hist);
+	}
+	return h;
+}
+
+static void note_mark(const struct mark *m)
+{
+	struct hist h;
+
+	if (marked) {
+		h = own_between(&last, m);
+		hist_add(&own_hist, &h);
+	}
+	marked = true;
+	last = *m;
+}
+
+/* As own_between(), for the cycles. */
+static unsigned long long own_cycles_between(const struct mark *from, const struct mark *to)
+{
+	if (is_alone(from, to) && to->cpuid.cycles > from->cpuid.cycles)
+		return to->cpuid.cycles - from->cpuid.cycles;
+	return (to->own - from->own) * reading_cost;
+}
+
+/* The buckets of CPUID as of the first moment: without the own readings since then. */
+static void fill_cpuid_hist(struct stats *s, const struct mark *m)
+{
+	int b, cpuid = cpuid_row(numbering);
+	struct hist since = { { 0 } };
+
+	hist_spread(&since, minus(hist_exits(&m->hist), s->row[cpuid].exits), &mark_hist);
+	s->hist[cpuid] = m->hist;
+	hist_subtract(&s->hist[cpuid], &since);
+	/* May be less than 0, modulo 2^64: it only serves for differences. */
+	for (b = 0; b < BUCKETS; b++)
+		s->own_hist.bucket[b] -= m->hist.bucket[b] - s->hist[cpuid].bucket[b];
+}
+
+/*
+ * Read the buckets after the window, so that the figures are the same as without. Buckets
+ * only grow: if those of a reason add up to the exits of the first moment, they are of
+ * that moment too. If an exit of that reason came in between, they have it in addition.
+ * Buckets that already add up need not be read again.
+ *
+ * Of CPUID's, it must be known which the tool's own readings are in. Between two marks,
+ * CPUID's buckets grow by exactly those, unless something else executes CPUID, too. From
+ * the last mark here to the first one of the next reading, something else may: the
+ * readings of the tool are those of one mark then, and are taken to be like those between
+ * the last two marks here, which are the same.
+ */
+static void read_histogram(struct stats *s)
+{
+	struct mark first, second, third;
+	int i;
+
+	read_mark(&first, true);
+	note_mark(&first);
+	s->own_hist = own_hist;
+	for (i = 0; i < REASONS; i++) {
+		if (!s->row[i].exits || i == cpuid_row(numbering))
+			continue;
+		if (hist_exits(&known[i]) != s->row[i].exits)
+			read_hist(&known[i], i);
+		s->hist[i] = known[i];
+	}
+	read_mark(&second, true);
+	note_mark(&second);
+	read_mark(&third, true);
+	if (is_alone(&second, &third))
+		mark_hist = own_between(&second, &third);
+	else if (!hist_exits(&mark_hist))
+		mark_hist.bucket[bucket_of(reading_cost)] = third.own - second.own;
+	note_mark(&third);
+
+	fill_cpuid_hist(s, &first);
+	own.cycles += own_cycles_between(&first, &third) + own_cycles_between(&second, &third);
+}
+
+/* ---- a reading ---- */
+
 /*
  * Take a reading of all figures as of one moment: that of the first total of the
  * last window.
@@ -242,11 +399,10 @@ static bool solve_window(struct stats *s, struct window *w)
  */
 void read_guest(struct stats *s)
 {
-	unsigned long long before, cpuid_exits, cpuid_cycles, missing = 0, unused;
-	unsigned int selector = selector_of(cpuid_row(numbering));
+	unsigned long long missing = 0;
 	const struct exitstats *cpuid = &s->row[cpuid_row(numbering)];
 	struct window w = { 0 };
-	bool defined;
+	struct mark start;
 	int try;
 
 	memset(s, 0, sizeof(*s));
@@ -254,9 +410,9 @@ void read_guest(struct stats *s)
 	s->accounts = has_accounts;
 	s->vcpus = opt.vcpu ? 1 : sysconf(_SC_NPROCESSORS_ONLN);
 
-	before = own.exits;
-	cpuid_cycles = read_cycles(selector, &unused);
-	cpuid_exits = read_exits(selector, &defined) - 1;
+	read_mark(&start, marked && has_histogram);
+	if (marked && has_histogram)
+		note_mark(&start);
 	require_leaves();
 	scan(s);
 
@@ -274,14 +430,15 @@ void read_guest(struct stats *s)
 	if (s->consistent)
 		rest.exits = w.missing;
 
-	if (cpuid->exits - cpuid_exits == w.before - before && cpuid->cycles > cpuid_cycles)
-		own.cycles += cpuid->cycles - cpuid_cycles;
-	else
-		own.cycles += (w.before - before) * reading_cost;
+	own.cycles += own_cycles_between(&start, &(struct mark){ w.before, *cpuid, { { 0 } } });
 	s->own = (struct exitstats){ w.before, own.cycles };
 
 	if (s->consistent)
 		own.cycles += w.end.cycles - w.first.cycles + reading_cost;
 	else
 		own.cycles += (own.exits - w.before) * reading_cost;
+
+	s->histogram = has_histogram;
+	if (has_histogram)
+		read_histogram(s);
 }

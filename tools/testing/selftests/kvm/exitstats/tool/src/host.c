@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "host.h"
+#include "options.h"
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define TABLES		DEBUGFS "/kvm"
@@ -20,6 +21,7 @@
 #define DEBUGFS_MAGIC	0x64626720
 
 #define TABLE_MAX	(64 * 1024)
+#define HISTOGRAM_MAX	(512 * 1024)	/* of all buckets of all reasons */
 #define LINE_MAX	256
 
 static struct vm chosen;		/* by choose_vm() */
@@ -144,6 +146,62 @@ bool parse_table(struct stats *s, const char *text)
 	return accounts == ((1u << ACCOUNTS) - 1 - (1u << EXITS));
 }
 
+/* A line of a reason, or of "total", which is the sum of the others. */
+static bool parse_bucket(struct stats *s, const char *line)
+{
+	char reason[16], name[REASON_NAME_MAX], to[24], expected[24] = "-";
+	unsigned long long from, exits;
+	int row, b, length = 0;
+
+	if (sscanf(line, "%15s %31s %llu %23s %llu%n", reason, name, &from, to, &exits,
+		   &length) != 5 || line[length])
+		return false;
+	b = from ? bucket_of(from) : 0;
+	if (b < BUCKETS - 1)
+		snprintf(expected, sizeof(expected), "%llu", bucket_to(b));
+	if (bucket_from(b) != from || strcmp(to, expected))
+		return false;
+	if (!strcmp(reason, "total"))
+		return true;
+	row = table_reason(s, reason, name);
+	if (row < 0)
+		return false;
+	s->hist[row].bucket[b] = exits;
+	return true;
+}
+
+bool parse_histogram(struct stats *s, const char *text)
+{
+	char line[LINE_MAX];
+	size_t len;
+
+	memset(s->hist, 0, sizeof(s->hist));
+	if (strncmp(text, "reason name from to exits\n", 26))
+		return false;
+	for (text += 26; *text; text += len + 1) {
+		len = strcspn(text, "\n");
+		if (len >= sizeof(line) || !text[len])
+			return false;
+		memcpy(line, text, len);
+		line[len] = 0;
+		if (!parse_bucket(s, line))
+			return false;
+	}
+	s->histogram = true;
+	return true;
+}
+
+/* Its VM has one, or not. What is not such a text is that of a VM that ends. */
+static void read_buckets(struct stats *s, const char *table)
+{
+	static char text[HISTOGRAM_MAX];
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s_histogram", table);
+	if (read_file(path, text, sizeof(text)) > 0)
+		parse_histogram(s, text);
+}
+
 /* Return: false if the VM has ended, or does not count. */
 static bool read_table(struct stats *s, const char *path)
 {
@@ -165,6 +223,7 @@ static bool read_table(struct stats *s, const char *path)
 	}
 	s->ns = ns;
 	s->tsc = tsc;
+	read_buckets(s, path);
 	return true;
 }
 
@@ -395,7 +454,7 @@ static void find_vm(const char *text)
 
 const struct vm *choose_vm(const char *text, long vcpu)
 {
-	char path[128];
+	char path[160];
 
 	find_vm(text);
 	snprintf(path, sizeof(path), TABLES "/%s", chosen.id);
@@ -408,6 +467,12 @@ const struct vm *choose_vm(const char *text, long vcpu)
 	table_path(chosen_path, sizeof(chosen_path), chosen.id, vcpu);
 	if (access(chosen_path, F_OK))
 		fail(STATUS_NO_FIGURES, "VM %s has no vCPU %ld", text, vcpu);
+	if (opt.hist) {
+		need_reason(host_numbering(), opt.hist);
+		snprintf(path, sizeof(path), "%s_histogram", chosen_path);
+		if (access(path, F_OK))
+			fail(STATUS_NO_FIGURES, NO_HISTOGRAM);
+	}
 	chosen.stats.vcpus = vcpu < 0 ? count_vcpus(chosen.id) : 1;
 	find_name(&chosen);
 	return &chosen;

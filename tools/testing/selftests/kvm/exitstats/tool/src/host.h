@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Reading on the host: from the tables in debugfs, kvm/PID-FD/exitstats of a VM and
- * kvm/PID-FD/vcpuN/exitstats of a vCPU.
+ * kvm/PID-FD/vcpuN/exitstats of a vCPU, with exitstats_histogram beside them if the VM has it.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -55,6 +55,9 @@ bool read_host(struct stats *s);
 
 /* Return: false if @text is not such a table. */
 bool parse_table(struct stats *s, const char *text);
+
+/* The same for a histogram, which is added to what parse_table() found. */
+bool parse_histogram(struct stats *s, const char *text);
 
 /* @text, which is QEMU's command line or not, with a 0 behind each argument. */
 void name_from_cmdline(char *name, const char *text, size_t len);

@@ -47,11 +47,12 @@ static bool read_interval(void)
 		d = to;
 		sum.numbering = to.numbering;
 		sum.accounts = to.accounts;
+		sum.histogram = to.histogram;
 		sum.vcpus = to.vcpus;
 		sum.span = true;
 		sum.consistent = true;
 		if (!opt.watch && opt.format == CSV)
-			print_csv_head(stdout, 0);
+			print_csv_head(stdout, &to, 0);
 	} else {
 		subtract(&d, &from, &to);
 		add(&sum, &d);

@@ -10,9 +10,11 @@
  *	  guest		  the CPUID leaves
  *	  host		  the tables in debugfs
  *	stats		figures, differences, shares
+ *	hist		how long exits took: buckets and percentiles
  *	reasons		exit reasons and their names
  *	report		a report for people, in a
- *	  table		  table, on a
+ *	  table		  table, or with
+ *	  distribution	  --hist, on a
  *	  terminal	  terminal
  *	formats		CSV, JSON, OpenMetrics
  *	snapshot	what -o saves, and diff and check read

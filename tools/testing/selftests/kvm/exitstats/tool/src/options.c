@@ -31,6 +31,7 @@ static const char help[] =
 "                          diff: change, what grew most\n"
 "  -a, --all               also the reasons that did not occur\n"
 "  -t, --time              where the time went, not what exited\n"
+"      --hist=REASON       how long the exits of a reason took, or of all\n"
 "  -i, --interval=SECONDS  print a block for each interval\n"
 "  -n, --count=N           stop after N intervals\n"
 "  -w, --watch             live view on the terminal\n"
@@ -53,13 +54,14 @@ static const char help[] =
 
 enum {
 	OPT_CSV = 256, OPT_JSON, OPT_OPENMETRICS, OPT_RAW, OPT_PIN, OPT_VCPU, OPT_HOST,
-	OPT_TOLERANCE, OPT_MAX,
+	OPT_TOLERANCE, OPT_MAX, OPT_HIST,
 };
 
 static const struct option options[] = {
 	{ "sort", required_argument, NULL, 's' },
 	{ "all", no_argument, NULL, 'a' },
 	{ "time", no_argument, NULL, 't' },
+	{ "hist", required_argument, NULL, OPT_HIST },
 	{ "interval", required_argument, NULL, 'i' },
 	{ "count", required_argument, NULL, 'n' },
 	{ "watch", no_argument, NULL, 'w' },
@@ -193,6 +195,9 @@ static void parse_option(int c, char **argv)
 	case OPT_HOST:
 		opt.host = true;
 		break;
+	case OPT_HIST:
+		opt.hist = optarg;
+		break;
 	case OPT_TOLERANCE:
 		opt.tolerance = parse_decimal("tolerance", optarg, 0, 1e6);
 		break;
@@ -300,6 +305,11 @@ static void check_output(bool intervals)
 		fail(STATUS_USAGE, "check has one format");
 	if (opt.format == OPENMETRICS && (diff || args.command || intervals))
 		fail(STATUS_USAGE, "--openmetrics is for what happened since the VM started");
+	if (opt.hist && (opt.raw || check || opt.time || opt.all))
+		fail(STATUS_USAGE, "--hist does not go with --raw, check, -t or -a");
+	if (opt.hist && (opt.format != TABLE || opt.output))
+		fail(STATUS_USAGE,
+		     "--hist is for the terminal: other formats, and -o, have all distributions");
 	if (opt.watch && opt.format != TABLE)
 		fail(STATUS_USAGE, "-w does not go with other formats");
 	if (opt.watch && !isatty(STDOUT_FILENO))
@@ -310,8 +320,8 @@ static void check_host(void)
 {
 	if (opt.host && (args.words || args.command || opt.raw || opt.vm))
 		fail(STATUS_USAGE, "--host is for all VMs: -p PID measures one");
-	if (opt.host && (opt.all || opt.time || opt.vcpu))
-		fail(STATUS_USAGE, "-a, -t and --vcpu are for one VM: -p PID");
+	if (opt.host && (opt.all || opt.time || opt.vcpu || opt.hist))
+		fail(STATUS_USAGE, "-a, -t, --hist and --vcpu are for one VM: -p PID");
 	if (opt.host && opt.output && (opt.format == TABLE || opt.interval))
 		fail(STATUS_USAGE, "-o with --host takes a format, and no intervals");
 	if (opt.vm && (opt.raw || is_mode("diff")))

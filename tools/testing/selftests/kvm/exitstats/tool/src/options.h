@@ -30,6 +30,7 @@ struct max {
  * @sort: order of the table's rows
  * @all: also the reasons that did not occur
  * @time: the accounts, not the reasons
+ * @hist: the reason whose distribution is drawn, or "all"; NULL: the table
  * @watch: live view
  * @interval: seconds; 0: no intervals
  * @count: intervals; 0: until stopped
@@ -49,6 +50,7 @@ struct options {
 	enum sort sort;
 	bool all;
 	bool time;
+	const char *hist;
 	bool watch;
 	double interval;
 	unsigned long count;

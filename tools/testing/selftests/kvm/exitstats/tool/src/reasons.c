@@ -117,6 +117,19 @@ int find_reason(enum numbering numbering, const char *text)
 	return -1;
 }
 
+int need_reason(enum numbering numbering, const char *text)
+{
+	int row;
+
+	if (!strcasecmp(text, "all"))
+		return -1;
+	row = find_reason(numbering, text);
+	if (row < 0)
+		fail(STATUS_USAGE, "no such exit reason of %s: %s", numbering_name(numbering),
+		     text);
+	return row;
+}
+
 const char *numbering_name(enum numbering numbering)
 {
 	return numbering == SVM ? "SVM" : "VMX";

@@ -47,6 +47,9 @@ const char *reason_number(enum numbering numbering, int row);
 /* Return: the row of a reason by its name, in any case, or its number; -1 if none. */
 int find_reason(enum numbering numbering, const char *text);
 
+/* The same, or -1 for "all"; the end if there is no such reason. */
+int need_reason(enum numbering numbering, const char *text);
+
 /* "VMX" or "SVM" */
 const char *numbering_name(enum numbering numbering);
 

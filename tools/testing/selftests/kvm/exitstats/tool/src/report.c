@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "distribution.h"
 #include "error.h"
 #include "options.h"
 #include "report.h"
@@ -86,8 +87,16 @@ static void put_absent(struct line *l, const struct stats *s, int row)
 		put(l, EXITS_COLUMN, s->span ? "none" : "never");
 }
 
+/* In a difference, it is a bound. */
+static void put_longest(struct line *l, int column, const struct stats *s,
+			unsigned long long longest)
+{
+	if (longest)
+		put(l, column, "%s%s", s->span ? "<=" : "", grouped(longest));
+}
+
 static void fill_line(struct line *l, const struct stats *s, struct exitstats of,
-		      unsigned long long longest)
+		      const struct hist *h, unsigned long long longest)
 {
 	struct exitstats all = total(s);
 	int column = EXITS_COLUMN;
@@ -99,45 +108,54 @@ static void fill_line(struct line *l, const struct stats *s, struct exitstats of
 	put_number(l, column++, of.cycles);
 	put_share(l, column++, of.cycles, all.cycles);
 	put_number(l, column++, average(of));
-	if (longest)
-		put_number(l, column, longest);
-}
-
-static unsigned long long longest_of_all(const struct stats *s)
-{
-	unsigned long long longest = 0;
-	int i;
-
-	for (i = 0; i < ROWS; i++) {
-		if (s->longest[i] > longest)
-			longest = s->longest[i];
+	if (s->histogram) {
+		put_percentile(l, column++, h, 50, longest);
+		put_percentile(l, column++, h, 99, longest);
 	}
-	return longest;
+	put_longest(l, column, s, longest);
 }
 
-static void make_reasons(struct table *t, const struct stats *s)
+static void add_reason_columns(struct table *t, const struct stats *s)
 {
 	static const struct column first[] = {
 		{ .head = "reason", .rank = 2 }, { .head = "name", .left = true },
 		{ .head = "exits" },
 	};
 	static const struct column rate = { .head = "exits/s", .rank = 5 };
-	static const struct column rest[] = {
+	static const struct column plain[] = {
 		{ .head = "share", .close = true, .rank = 4 }, { .head = "cycles", .rank = 1 },
 		{ .head = "share", .close = true, .rank = 3 }, { .head = "average", .rank = 6 },
 	};
+	/* The tail says more than the average. */
+	static const struct column with_histogram[] = {
+		{ .head = "share", .close = true, .rank = 9 }, { .head = "cycles", .rank = 1 },
+		{ .head = "share", .close = true, .rank = 3 }, { .head = "average", .rank = 8 },
+		{ .head = "p50", .rank = 7 }, { .head = "p99", .rank = 4 },
+		{ .head = "longest", .rank = 6 },
+	};
 	static const struct column longest = { .head = "longest", .rank = 7 };
+
+	add_columns(t, first, ARRAY_SIZE(first));
+	if (s->span)
+		add_columns(t, &rate, 1);
+	if (s->histogram) {
+		add_columns(t, with_histogram, ARRAY_SIZE(with_histogram));
+		return;
+	}
+	add_columns(t, plain, ARRAY_SIZE(plain));
+	if (longest_of_all(s))
+		add_columns(t, &longest, 1);
+}
+
+static void make_reasons(struct table *t, const struct stats *s)
+{
 	struct exitstats all = total(s);
+	struct hist hist = hist_of_all(s);
 	struct order o;
 	int i, row;
 
 	memset(t, 0, sizeof(*t));
-	add_columns(t, first, ARRAY_SIZE(first));
-	if (s->span)
-		add_columns(t, &rate, 1);
-	add_columns(t, rest, ARRAY_SIZE(rest));
-	if (longest_of_all(s))
-		add_columns(t, &longest, 1);
+	add_reason_columns(t, s);
 	t->bar = opt.sort == BY_EXITS ? "exits" : "cycles";
 
 	make_order(&o, s, true);
@@ -151,12 +169,12 @@ static void make_reasons(struct table *t, const struct stats *s)
 			put_absent(l, s, row);
 			continue;
 		}
-		fill_line(l, s, s->row[row], s->longest[row]);
+		fill_line(l, s, s->row[row], &s->hist[row], s->longest[row]);
 		l->share = opt.sort == BY_EXITS ? (double)s->row[row].exits / all.exits :
 						  (double)s->row[row].cycles / all.cycles;
 	}
 	put(&t->total, NAME_COLUMN, "total");
-	fill_line(&t->total, s, all, longest_of_all(s));
+	fill_line(&t->total, s, all, &hist, longest_of_all(s));
 	t->has_total = true;
 }
 
@@ -306,10 +324,17 @@ void print_report(FILE *out, const struct stats *s, const char *title, int max)
 {
 	struct table t;
 
-	fprintf(out, "%s\n\n", title);
+	if (opt.hist)
+		fprintf(out, "%s: %s\n\n", title, distribution_title(s->numbering));
+	else
+		fprintf(out, "%s\n\n", title);
 	if (s->reset) {
 		fputs("No figures: the counters began anew, the VM was restarted or migrated.\n",
 		      out);
+		return;
+	}
+	if (opt.hist) {
+		print_distribution(out, s);
 		return;
 	}
 	if (opt.time)

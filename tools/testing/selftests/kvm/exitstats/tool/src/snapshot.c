@@ -10,6 +10,7 @@
 
 static const char version_1[] = "exitstats snapshot 1\n";
 static const char version_2[] = "exitstats snapshot 2\n";
+static const char version_3[] = "exitstats snapshot 3\n";
 
 /* FNV-1a */
 unsigned long long snapshot_hash(const char *text, size_t len)
@@ -21,6 +22,22 @@ unsigned long long snapshot_hash(const char *text, size_t len)
 	return h;
 }
 
+static void write_hists(FILE *out, const struct stats *s)
+{
+	int i, b;
+
+	for (i = 0; i < ROWS; i++) {
+		if (hist_last(&s->hist[i]) < 0)
+			continue;
+		fprintf(out, "hist %s %llu", reason_number(s->numbering, i), s->longest[i]);
+		for (b = 0; b < BUCKETS; b++) {
+			if (s->hist[i].bucket[b])
+				fprintf(out, " %d:%llu", b, s->hist[i].bucket[b]);
+		}
+		fputc('\n', out);
+	}
+}
+
 void write_snapshot(FILE *out, const struct stats *s)
 {
 	size_t len;
@@ -28,7 +45,8 @@ void write_snapshot(FILE *out, const struct stats *s)
 	FILE *mem = need(open_memstream(&text, &len));
 	int i;
 
-	fprintf(mem, "%snumbering %s\n", version_2, numbering_name(s->numbering));
+	fprintf(mem, "%snumbering %s\n", s->histogram ? version_3 : version_2,
+		numbering_name(s->numbering));
 	if (s->span)
 		fprintf(mem, "span %llu %llu %lu\n", s->ns, s->tsc, s->vcpus);
 	else
@@ -39,6 +57,8 @@ void write_snapshot(FILE *out, const struct stats *s)
 				s->row[i].exits, s->row[i].cycles);
 	}
 	fprintf(mem, "other %llu %llu\n", s->row[OTHER].exits, s->row[OTHER].cycles);
+	if (s->histogram)
+		write_hists(mem, s);
 	for (i = 0; s->accounts && i < ACCOUNTS; i++) {
 		if (i != EXITS)
 			fprintf(mem, "account %s %llu %llu\n", account_names[i],
@@ -88,7 +108,8 @@ static bool parse_head(const char **p, struct stats *s)
 	s->numbering = VMX;
 	if (parse_text(p, version_1))
 		return true;
-	if (!parse_text(p, version_2) || !parse_text(p, "numbering "))
+	s->histogram = parse_text(p, version_3);
+	if ((!s->histogram && !parse_text(p, version_2)) || !parse_text(p, "numbering "))
 		return false;
 	if (parse_text(p, "VMX\n"))
 		return true;
@@ -113,7 +134,7 @@ static bool parse_span(const char **p, struct stats *s)
 	return vcpus == s->vcpus;
 }
 
-/* The number of a reason as reason_number() writes it. Return: its row, or -1 */
+/* The number of a reason as reason_number() writes it, or "other". Return: its row, or -1 */
 static int parse_reason(const char **p, enum numbering numbering)
 {
 	const char *end = *p + strcspn(*p, " \n");
@@ -125,7 +146,7 @@ static int parse_reason(const char **p, enum numbering numbering)
 	memcpy(text, *p, end - *p);
 	text[end - *p] = 0;
 	row = find_reason(numbering, text);
-	if (row < 0 || row == OTHER || strcmp(text, reason_number(numbering, row)))
+	if (row < 0 || strcmp(text, reason_number(numbering, row)))
 		return -1;
 	*p = end;
 	return row;
@@ -137,9 +158,37 @@ static bool parse_reasons(const char **p, struct stats *s)
 
 	while (parse_text(p, "reason ")) {
 		row = parse_reason(p, s->numbering);
-		if (row < next || !parse_figures(p, &s->row[row]))
+		if (row < next || row == OTHER || !parse_figures(p, &s->row[row]))
 			return false;
 		s->defined[row] = true;
+		next = row + 1;
+	}
+	return true;
+}
+
+/* The buckets behind a reason, of which there is at least one. */
+static bool parse_buckets(const char **p, struct hist *h)
+{
+	unsigned long long b, next = 0;
+
+	do {
+		if (!parse_text(p, " ") || !parse_number(p, &b) || b < next || b >= BUCKETS ||
+		    !parse_text(p, ":") || !parse_number(p, &h->bucket[b]) || !h->bucket[b])
+			return false;
+		next = b + 1;
+	} while (!parse_text(p, "\n"));
+	return true;
+}
+
+static bool parse_hists(const char **p, struct stats *s)
+{
+	int row, next = 0;
+
+	while (s->histogram && parse_text(p, "hist ")) {
+		row = parse_reason(p, s->numbering);
+		if (row < next || !parse_text(p, " ") || !parse_number(p, &s->longest[row]) ||
+		    !parse_buckets(p, &s->hist[row]))
+			return false;
 		next = row + 1;
 	}
 	return true;
@@ -171,7 +220,7 @@ bool parse_snapshot(struct stats *s, const char *text, size_t len)
 	s->consistent = true;
 	if (!parse_head(&p, s) || !parse_span(&p, s) || !parse_reasons(&p, s) ||
 	    !parse_text(&p, "other") || !parse_figures(&p, &s->row[OTHER]) ||
-	    !parse_accounts(&p, s))
+	    !parse_hists(&p, s) || !parse_accounts(&p, s))
 		return false;
 
 	checked = p - text;

@@ -11,6 +11,10 @@
  *	account NAME ENTERED CYCLES	for each but "exits"; none if they are not known
  *	check HASH		of all bytes before this line
  *
+ * Version 3, which is that of a VM with the histogram, has behind "other":
+ *
+ *	hist N LONGEST BUCKET:EXITS ...	for each reason with exits, ascending; N as above
+ *
  * Version 1 has neither numbering, which was VMX, nor accounts.
  */
 #ifndef SNAPSHOT_H
@@ -20,7 +24,7 @@
 
 #include "stats.h"
 
-#define SNAPSHOT_MAX	(64 * 1024)
+#define SNAPSHOT_MAX	(256 * 1024)
 
 void write_snapshot(FILE *out, const struct stats *s);
 

@@ -51,6 +51,28 @@ struct exitstats account(const struct stats *s, enum account a)
 	return a == EXITS ? total(s) : s->account[a];
 }
 
+unsigned long long longest_of_all(const struct stats *s)
+{
+	unsigned long long longest = 0;
+	int i;
+
+	for (i = 0; i < ROWS; i++) {
+		if (s->longest[i] > longest)
+			longest = s->longest[i];
+	}
+	return longest;
+}
+
+struct hist hist_of_all(const struct stats *s)
+{
+	struct hist sum = { { 0 } };
+	int i;
+
+	for (i = 0; i < ROWS; i++)
+		hist_add(&sum, &s->hist[i]);
+	return sum;
+}
+
 /*
  * A row whose count is less, or whose cycles are, tells of a reset. Not so the cycles of
  * CPUID and OTHER: they may be estimated, and be off by a little.
@@ -69,6 +91,39 @@ static bool was_reset(const struct stats *from, const struct stats *to)
 	return to->row[cpuid].exits - from->row[cpuid].exits < to->own.exits - from->own.exits;
 }
 
+/* CPUID's buckets also have the tool's own readings; how many are left is known exactly. */
+static void subtract_own(struct stats *d, const struct stats *from, const struct stats *to)
+{
+	int b, cpuid = cpuid_row(to->numbering);
+
+	for (b = 0; b < BUCKETS; b++) {
+		long long n = to->hist[cpuid].bucket[b] - from->hist[cpuid].bucket[b] -
+			      (to->own_hist.bucket[b] - from->own_hist.bucket[b]);
+
+		d->hist[cpuid].bucket[b] = n > 0 ? n : 0;
+	}
+	hist_fit(&d->hist[cpuid], d->row[cpuid].exits);
+}
+
+/*
+ * An exit of the period is in one of the buckets that grew, and is not longer than the
+ * longest one since the VM started.
+ */
+static void subtract_hist(struct stats *d, const struct stats *from, const struct stats *to)
+{
+	unsigned long long longest;
+	int i;
+
+	for (i = 0; i < ROWS; i++)
+		hist_subtract(&d->hist[i], &from->hist[i]);
+	subtract_own(d, from, to);
+	for (i = 0; i < ROWS; i++) {
+		longest = hist_longest(&d->hist[i]);
+		d->longest[i] = to->longest[i] && to->longest[i] < longest ? to->longest[i] :
+									     longest;
+	}
+}
+
 void subtract(struct stats *d, const struct stats *from, const struct stats *to)
 {
 	struct exitstats *cpuid = &d->row[cpuid_row(to->numbering)];
@@ -81,9 +136,11 @@ void subtract(struct stats *d, const struct stats *from, const struct stats *to)
 	d->tsc = minus(to->tsc, from->tsc);
 	d->accounts = from->accounts && to->accounts;
 	d->reset = from->numbering != to->numbering || was_reset(from, to);
+	d->histogram = from->histogram && to->histogram;
 	memset(d->longest, 0, sizeof(d->longest));
 	if (d->reset) {
 		memset(d->row, 0, sizeof(d->row));
+		memset(d->hist, 0, sizeof(d->hist));
 		memset(d->account, 0, sizeof(d->account));
 		return;
 	}
@@ -101,6 +158,10 @@ void subtract(struct stats *d, const struct stats *from, const struct stats *to)
 	cpuid->cycles = minus(cpuid->cycles, to->own.cycles - from->own.cycles);
 	if (!cpuid->exits)
 		cpuid->cycles = 0;
+	if (d->histogram)
+		subtract_hist(d, from, to);
+	else
+		memset(d->hist, 0, sizeof(d->hist));
 }
 
 void add(struct stats *sum, const struct stats *d)
@@ -112,6 +173,9 @@ void add(struct stats *sum, const struct stats *d)
 	for (i = 0; i < ROWS; i++) {
 		sum->row[i].exits += d->row[i].exits;
 		sum->row[i].cycles += d->row[i].cycles;
+		hist_add(&sum->hist[i], &d->hist[i]);
+		if (d->longest[i] > sum->longest[i])
+			sum->longest[i] = d->longest[i];
 	}
 	for (i = 0; i < ACCOUNTS; i++) {
 		sum->account[i].exits += d->account[i].exits;
@@ -120,6 +184,7 @@ void add(struct stats *sum, const struct stats *d)
 	memcpy(sum->defined, d->defined, sizeof(sum->defined));
 	sum->numbering = d->numbering;
 	sum->accounts = d->accounts;
+	sum->histogram = d->histogram;
 	sum->ns += d->ns;
 	sum->tsc += d->tsc;
 	sum->vcpus = d->vcpus;

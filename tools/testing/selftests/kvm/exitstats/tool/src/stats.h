@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "../exitstats_read.h"
+#include "hist.h"
 #include "reasons.h"
 
 #define NSEC_PER_SEC	1000000000ull
@@ -19,11 +20,15 @@ enum account { GUEST, EXITS, USERSPACE, HALTED, PREEMPTED, ASLEEP, ACCOUNTS };
  * struct stats - a reading, or the difference of two
  * @numbering: of the exit reasons
  * @row: by exit reason, and OTHER
- * @longest: the longest exit of each, in a reading; 0 if unknown
+ * @longest: the longest exit of each, in a reading; 0 if unknown. In a difference that has
+ *	     @hist: no exit took longer
+ * @histogram: @hist is known
+ * @hist: how long the exits of each took
  * @defined: which reasons the host knows
  * @account: the time that is not spent in exits; [EXITS] is unused, see account()
  * @accounts: @account is known; a host of the first edition has only exits
  * @own: what the tool's own leaf readings had cost until then (readings in a guest)
+ * @own_hist: the same by how long they took, without those of before the first reading
  * @ns: CLOCK_MONOTONIC; in a difference, wall time
  * @tsc: the TSC, or its difference
  * @vcpus: of the VM, or 1 if the figures are one vCPU's
@@ -35,10 +40,13 @@ struct stats {
 	enum numbering numbering;
 	struct exitstats row[ROWS];
 	unsigned long long longest[ROWS];
+	bool histogram;
+	struct hist hist[ROWS];
 	bool defined[REASONS];
 	struct exitstats account[ACCOUNTS];
 	bool accounts;
 	struct exitstats own;
+	struct hist own_hist;
 	unsigned long long ns;
 	unsigned long long tsc;
 	unsigned long vcpus;
@@ -64,6 +72,12 @@ struct exitstats total(const struct stats *s);
 
 /* The figures of an account, EXITS included: how often it was entered, and its cycles. */
 struct exitstats account(const struct stats *s, enum account a);
+
+/* What no exit exceeded, of all reasons; 0 if unknown */
+unsigned long long longest_of_all(const struct stats *s);
+
+/* How long the exits of all reasons took */
+struct hist hist_of_all(const struct stats *s);
 
 /* What happened between two readings, without what the tool did itself. */
 void subtract(struct stats *d, const struct stats *from, const struct stats *to);

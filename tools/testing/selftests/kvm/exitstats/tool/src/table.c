@@ -112,10 +112,16 @@ static int line_width(const struct table *t, const int *width)
 	return sum - last;
 }
 
-/* What is still too wide is so for a text: cut that. */
-static void cut_text(const struct table *t, int *width)
+/* With the gap before each */
+static int bars_width(const struct table *t, int bar)
 {
-	int excess = line_width(t, width) - term_width, i, widest = -1;
+	return (t->bar ? bar + 2 : 0) + (t->second_bar ? bar + 2 : 0);
+}
+
+/* What is still too wide is so for a text: cut that. */
+static void cut_text(const struct table *t, int *width, int room)
+{
+	int excess = line_width(t, width) - room, i, widest = -1;
 
 	for (i = 0; i < t->columns; i++) {
 		if (width[i] && t->column[i].left && (widest < 0 || width[i] > width[widest]))
@@ -129,9 +135,10 @@ static void cut_text(const struct table *t, int *width)
 /* Leave out columns of the highest rank, from the right, until the rest fits. */
 static void fit(const struct table *t, int *width)
 {
+	int room = term_width - (t->keep_bars ? bars_width(t, BAR_MIN) : 0);
 	int i, victim;
 
-	while (term_width && line_width(t, width) > term_width) {
+	while (term_width && line_width(t, width) > room) {
 		victim = -1;
 		for (i = 0; i < t->columns; i++) {
 			if (width[i] && t->column[i].rank &&
@@ -139,7 +146,7 @@ static void fit(const struct table *t, int *width)
 				victim = i;
 		}
 		if (victim < 0) {
-			cut_text(t, width);
+			cut_text(t, width, room);
 			return;
 		}
 		width[victim] = 0;
@@ -153,11 +160,33 @@ static const char *cell_text(const struct table *t, const struct line *l, int co
 	return l ? l->cell[column] : t->column[column].head;
 }
 
-/* @l is NULL for the head. */
-static void print_line(FILE *out, const struct table *t, const struct line *l, const int *width,
-		       const char *bar)
+/* In characters, of UTF-8 text */
+static int length(const char *text)
 {
-	char text[COLUMNS * (CELL + 2) + 1];
+	int n = 0;
+
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* The bars of a line, or their heads if @l is NULL, if those fit. */
+static void make_bars(char *text, const struct table *t, const struct line *l, int bar)
+{
+	*text = 0;
+	if (bar < BAR_MIN || (!l && bar < (int)strlen(t->bar)))
+		return;
+	strcpy(text, l ? bar_text(l->share, bar) : t->bar);
+	if (t->second_bar)
+		sprintf(text + strlen(text), "%*s%s", bar - length(text) + 2, "",
+			l ? bar_text(l->second_share, bar) : t->second_bar);
+}
+
+/* @l is NULL for the head; @bar is the width of a bar, 0 for a line without. */
+static void print_line(FILE *out, const struct table *t, const struct line *l, const int *width,
+		       int bar)
+{
+	char text[COLUMNS * (CELL + 2) + 2 * (BAR_MAX + 2) * 3 + 1];
 	int i, n = 0;
 
 	for (i = 0; i < t->columns; i++) {
@@ -166,31 +195,32 @@ static void print_line(FILE *out, const struct table *t, const struct line *l, c
 				     width[i], width[i], cell_text(t, l, i),
 				     gap(t, width, i), "");
 	}
-	while (!*bar && n && text[n - 1] == ' ')
+	make_bars(text + n, t, l, bar);
+	n += strlen(text + n);
+	while (n && text[n - 1] == ' ')
 		n--;
-	fprintf(out, "%.*s%s\n", n, text, bar);
+	fprintf(out, "%.*s\n", n, text);
 }
 
 void print_table(FILE *out, struct table *t, int max)
 {
 	int width[COLUMNS];
-	bool bars;
 	int i, bar;
 
 	for (i = 0; i < t->columns; i++)
 		width[i] = widest(t, i);
 	fit(t, width);
-	bar = term_width - line_width(t, width) - 2;
-	bars = t->bar && bar >= BAR_MIN;
+	bar = t->bar ? term_width - line_width(t, width) - 2 : 0;
+	if (t->second_bar)
+		bar = (bar - 2) / 2;
 	if (bar > BAR_MAX)
 		bar = BAR_MAX;
 
-	print_line(out, t, NULL, width, bars && bar >= (int)strlen(t->bar) ? t->bar : "");
+	print_line(out, t, NULL, width, bar);
 	for (i = 0; i < t->lines && (!max || i < max); i++)
-		print_line(out, t, &t->line[i], width,
-			   bars ? bar_text(t->line[i].share, bar) : "");
+		print_line(out, t, &t->line[i], width, bar);
 	if (t->has_total)
-		print_line(out, t, &t->total, width, "");
+		print_line(out, t, &t->total, width, 0);
 	free(t->line);
 	t->line = NULL;
 	t->lines = 0;

@@ -28,7 +28,8 @@ struct column {
 
 struct line {
 	char cell[COLUMNS][CELL];
-	double share;	/* what its bar shows */
+	double share;		/* what its bar shows */
+	double second_share;	/* and its second bar */
 };
 
 /**
@@ -40,6 +41,8 @@ struct line {
  * @total: the last line, which is always shown
  * @has_total: there is one
  * @bar: what the bars show; NULL: no bars
+ * @second_bar: what a second one in each line shows; NULL: there is none
+ * @keep_bars: on a narrow terminal, columns are left out for them
  */
 struct table {
 	struct column column[COLUMNS];
@@ -49,6 +52,8 @@ struct table {
 	struct line total;
 	bool has_total;
 	const char *bar;
+	const char *second_bar;
+	bool keep_bars;
 };
 
 void add_columns(struct table *t, const struct column *column, int n);

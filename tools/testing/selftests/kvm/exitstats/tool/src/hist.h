@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How long exits took: a histogram whose buckets are powers of two.
+ */
+#ifndef HIST_H
+#define HIST_H
+
+#include <linux/kvm_exitstats.h>
+
+#define BUCKETS		KVM_EXITSTATS_NR_BUCKETS
+
+/**
+ * struct hist - how long exits took
+ * @bucket: exits by bucket; bucket_from() and bucket_to() tell how long those took
+ */
+struct hist {
+	unsigned long long bucket[BUCKETS];
+};
+
+/* Cycles of the shortest and of the longest exit that a bucket can have. */
+unsigned long long bucket_from(int b);
+unsigned long long bucket_to(int b);
+
+/* The bucket of an exit that took so many cycles. */
+int bucket_of(unsigned long long cycles);
+
+/* The first and the last bucket that is not empty; -1 if all are. */
+int hist_first(const struct hist *h);
+int hist_last(const struct hist *h);
+
+/* The sum of the buckets */
+unsigned long long hist_exits(const struct hist *h);
+
+void hist_add(struct hist *sum, const struct hist *h);
+
+/* @h - @from, in no bucket less than 0 */
+void hist_subtract(struct hist *h, const struct hist *from);
+
+/* Add @n exits, in proportion to the buckets of @like. */
+void hist_spread(struct hist *h, unsigned long long n, const struct hist *like);
+
+/* Have the buckets add up to @n: the largest ones take the difference. */
+void hist_fit(struct hist *h, unsigned long long n);
+
+/* What no exit exceeded, as far as the buckets tell */
+unsigned long long hist_longest(const struct hist *h);
+
+/**
+ * hist_percentile() - estimate what so many percent of the exits did not exceed
+ * @h: the exits
+ * @percent: 0 to 100
+ * @longest: no exit took longer; 0: unknown
+ *
+ * It is in the right bucket. In there, the exits are taken to be spread evenly, which is what
+ * Prometheus's histogram_quantile() does, too.
+ *
+ * Return: cycles; 0 if there are no exits
+ */
+unsigned long long hist_percentile(const struct hist *h, int percent,
+				   unsigned long long longest);
+
+#endif /* HIST_H */
