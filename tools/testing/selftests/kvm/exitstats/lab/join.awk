@@ -3,7 +3,9 @@
 # join.awk -v paging=ept ept1.csv ept0.csv: join what `exitstats --csv` and `exitstats
 # --time --csv` printed in two guests. Rows "REASON,NAME,EXITS,CYCLES,..." become
 # exits.csv, in the order of reasons, which are decimal, or hexadecimal with 0x. Rows
-# "ACCOUNT,ENTERED,CYCLES" become time.csv.
+# "ACCOUNT,ENTERED,CYCLES" become time.csv. Columns from_N of the former, which are the
+# exits that took N cycles up to the next column's, become tail.csv: of the five reasons
+# that cost most cycles in both guests together, and without what is empty at both ends.
 function value(text,	i, n)
 {
 	if (text !~ /^0x/)
@@ -13,9 +15,37 @@ function value(text,	i, n)
 	return n
 }
 
+function costliest(	r, top)
+{
+	top = -1
+	for (r in cost)
+		if (!(r in done) && (top < 0 || cost[r] > cost[top]))
+			top = r
+	done[top]
+	return top
+}
+
+function tail(r,	i, a, z)
+{
+	for (a = first; a <= last && !both[r, a]; a++)
+		;
+	for (z = last; z >= a && !both[r, z]; z--)
+		;
+	for (i = a; i <= z; i++)
+		printf "%s,%s,%s,%.0f,%.0f\n", reason[r], name[r], from[i],
+			bucket[r, i, ARGV[1]], bucket[r, i, ARGV[2]] > "tail.csv"
+}
+
 BEGIN {
 	FS = OFS = ","
 	nr = 0
+}
+# The columns from_N, N ascending, are the last ones.
+$1 == "reason" {
+	for (i = NF; $i ~ /^from_/; i--)
+		from[i] = substr($i, 6)
+	first = i + 1
+	last = NF
 }
 NF == 3 && $3 ~ /^[0-9]+$/ {
 	if (!($1 in seen))
@@ -29,6 +59,11 @@ $1 ~ /^(0x[0-9a-f]+|[0-9]+)$/ {
 	name[r] = $2
 	exits[r, FILENAME] = $3
 	cycles[r, FILENAME] = $4
+	cost[r] += $4
+	for (i = first; i <= last; i++) {
+		bucket[r, i, FILENAME] = $i
+		both[r, i] += $i
+	}
 }
 END {
 	print "reason", "name", paging "1_exits", paging "1_cycles", paging "0_exits",
@@ -42,4 +77,7 @@ END {
 	for (i = 0; i < nr; i++)
 		printf "%s,%.0f,%.0f\n", account[i], time[account[i], ARGV[1]],
 			time[account[i], ARGV[2]] > "time.csv"
+	print "reason", "name", "from", paging "1_exits", paging "0_exits" > "tail.csv"
+	for (n = 0; n < 5 && first; n++)
+		tail(costliest())
 }

@@ -57,9 +57,10 @@ run: lab $(B)/exitstats
 	@rm -rf $(OUT)/run && mkdir -p $(OUT)/run && cd $(B)/run/run.$(CPU) && \
 	cp console.log guest-$(paging)1.log guest-$(paging)0.log $(OUT)/run && \
 	awk -v paging=$(paging) -f $(LAB)/join.awk $(paging)1.csv $(paging)0.csv && \
-	cp exits.csv time.csv $(OUT)/run && cd $(OUT)/run && \
+	cp exits.csv time.csv tail.csv $(OUT)/run && cd $(OUT)/run && \
 	gnuplot -e "paging='$(paging)'" $(LAB)/exits.gp && \
 	{ [ $$(wc -l < time.csv) = 1 ] || gnuplot -e "paging='$(paging)'" $(LAB)/time.gp; } && \
+	{ [ $$(wc -l < tail.csv) = 1 ] || gnuplot -e "paging='$(paging)'" $(LAB)/tail.gp; } && \
 	awk -v paging=$(paging) -v bars=$$([ -t 1 ] && echo 1) -f $(LAB)/table.awk exits.csv time.csv
 
 #: make guest RUN=PROG [ARGS=] [EPT=] [VCPUS=]  run a static program in the QEMU guest
