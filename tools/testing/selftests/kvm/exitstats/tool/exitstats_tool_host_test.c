@@ -705,17 +705,8 @@ static void test_usage(void)
 		{ "--host", "-w" }, { "--host", "diff", "a", "b" },
 		{ "--host", "--openmetrics", "-i", "1" },
 	};
-	char *argv[8];
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		memset(argv, 0, sizeof(argv));
-		argv[0] = tool;
-		memcpy(argv + 1, bad[i], sizeof(bad[i]));
-		run(argv);
-		printf("# %s", *ran.err ? ran.err : "(silent)\n");
-		expect_error(2, "");
-	}
+	expect_bad_usage(bad, ARRAY_SIZE(bad));
 }
 
 static void test_output_failures(void)

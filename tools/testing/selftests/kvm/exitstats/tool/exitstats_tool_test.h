@@ -234,17 +234,57 @@ static inline void write_tiny(const char *path, unsigned int cpuids)
 	chmod(path, 0755);
 }
 
+/* Each is refused with one line. */
+static inline void expect_bad_usage(char *const (*bad)[6], int n)
+{
+	char *argv[8];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		memset(argv, 0, sizeof(argv));
+		argv[0] = tool;
+		memcpy(argv + 1, bad[i], sizeof(bad[i]));
+		run(argv);
+		printf("# %s", *ran.err ? ran.err : "(silent)\n");
+		expect_error(2, "");
+	}
+}
+
 /* ---- reading the tool's CSV ---- */
 
 struct csv {
 	struct exitstats row[ROWS];
 	struct exitstats sum;
 	struct exitstats total;
+	bool histogram;		/* it has the columns */
+	struct hist hist[ROWS];
+	struct hist all;	/* the total's */
 	int rows;
 	bool good;		/* every line is as it should be */
 };
 
-#define CSV_HEAD	"reason,name,exits,cycles,avg_cycles\n"
+#define CSV_HEAD	"reason,name,exits,cycles,avg_cycles"
+#define CSV_HIST_HEAD	",p50_cycles,p99_cycles,longest_cycles,from_0,from_2,from_4,"
+
+/* What follows the average: nothing, or the histogram. */
+static inline bool csv_tail(const struct csv *c, struct hist *h, const char *text)
+{
+	unsigned long long p50, p99, longest;
+	int b, length = 0;
+
+	if (!c->histogram)
+		return !*text;
+	if (sscanf(text, ",%llu,%llu,%llu%n", &p50, &p99, &longest, &length) != 3)
+		return false;
+	for (b = 0; b < BUCKETS; b++) {
+		text += length;
+		length = 0;
+		if (sscanf(text, ",%llu%n", &h->bucket[b], &length) != 1)
+			return false;
+	}
+	return !text[length] && p50 <= p99 && p99 <= longest &&
+	       p50 == hist_percentile(h, 50, longest) && longest <= hist_longest(h);
+}
 
 static inline bool csv_line(struct csv *c, char *line, int *last)
 {
@@ -252,13 +292,12 @@ static inline bool csv_line(struct csv *c, char *line, int *last)
 	char reason[16], name[32] = "";
 	int n, length = 0;
 
-	if (sscanf(line, "total,,%llu,%llu,%llu%n", &exits, &cycles, &avg, &length) == 3 &&
-	    !line[length]) {
+	if (sscanf(line, "total,,%llu,%llu,%llu%n", &exits, &cycles, &avg, &length) == 3) {
 		c->total = (struct exitstats){ exits, cycles };
-		return avg == average(c->total);
+		return csv_tail(c, &c->all, line + length) && avg == average(c->total);
 	}
 	if (sscanf(line, "%15[^,],%31[^,],%llu,%llu,%llu%n", reason, name, &exits, &cycles, &avg,
-		   &length) != 5 || line[length])
+		   &length) != 5)
 		return false;
 
 	n = find_reason(numbering, reason);
@@ -270,7 +309,8 @@ static inline bool csv_line(struct csv *c, char *line, int *last)
 	c->sum.exits += exits;
 	c->sum.cycles += cycles;
 	c->rows++;
-	return (exits || cycles) && avg == average(c->row[n]);
+	return csv_tail(c, &c->hist[n], line + length) && (exits || cycles) &&
+	       avg == average(c->row[n]);
 }
 
 static inline void parse_csv(struct csv *c, const char *text)
@@ -279,8 +319,11 @@ static inline void parse_csv(struct csv *c, const char *text)
 	int last = -1;
 
 	memset(c, 0, sizeof(*c));
-	c->good = !strncmp(text, CSV_HEAD, strlen(CSV_HEAD));
-	strsep(&next, "\n");
+	line = strsep(&next, "\n");
+	c->good = !strncmp(line, CSV_HEAD, strlen(CSV_HEAD));
+	line += c->good ? strlen(CSV_HEAD) : 0;
+	c->histogram = !strncmp(line, CSV_HIST_HEAD, strlen(CSV_HIST_HEAD));
+	c->good &= c->histogram || !*line;
 	while ((line = strsep(&next, "\n"))) {
 		if (*line)
 			c->good &= csv_line(c, line, &last);
