@@ -4,7 +4,8 @@
  * it exits.
  *
  *	exitstats_tool_test TOOL EXAMPLE		in a guest whose host counts
- *	exitstats_tool_test TOOL EXAMPLE absent		on a host that does not
+ *	exitstats_tool_test TOOL EXAMPLE histogram	in a guest that has the histogram
+ *	exitstats_tool_test TOOL EXAMPLE absent		on a host that does not count
  *
  * TOOL is the path of exitstats, EXAMPLE that of example_critical. Needs root, for
  * file systems of its own. Prints TAP; exit status 1 if a test failed.
@@ -19,9 +20,14 @@
 #include "src/formats.h"
 #include "src/report.h"
 #include "src/snapshot.h"
+#include "src/terminal.h"
 
 static char *example, *self;
 static int cpuid;		/* the row of CPUID exits */
+
+/* I/O instructions, as each vendor calls them */
+#define VMX_IO		30
+#define SVM_IO		0x7b
 
 /* ---- programs of known exits ---- */
 
@@ -267,24 +273,26 @@ static void visit_cpus(void)
 }
 
 /*
- * The accounts of a command add up to the time that it took, on all vCPUs. The tool's own
- * readings are not in them, and are some hundred exits. The time of a vCPU that is halted
- * is added when it wakes up: all have to be awake shortly before both readings.
+ * The accounts of a command add up to the time that it took, on all vCPUs, and not to more
+ * than the tool took. The time of a vCPU that is halted is added when it wakes up: all have
+ * to be awake shortly before both readings.
  */
 static void test_time_adds_up(void)
 {
-	unsigned long long before, elapsed, sum;
+	unsigned long long before, elapsed, rested, sum;
 	struct exitstats accounts[ACCOUNTS];
 
 	before = read_tsc();
 	visit_cpus();
 	TOOL("-t", "--csv", "--", self, "rest", "1");
 	elapsed = (read_tsc() - before) * sysconf(_SC_NPROCESSORS_ONLN);
+	rested = strtoull(ran.out, NULL, 10) * sysconf(_SC_NPROCESSORS_ONLN);
 	EXPECT(!ran.status);
 	EXPECT(parse_time_csv(ran.err, accounts));
 	sum = sum_of(accounts);
-	printf("# %llu cycles in accounts, %llu elapsed\n", sum, elapsed);
-	EXPECT(sum <= elapsed && sum > elapsed / 2);
+	printf("# %llu cycles in accounts, %llu of the command, %llu of the tool\n", sum, rested,
+	       elapsed);
+	EXPECT(rested && sum >= rested && sum <= elapsed);
 	/* It sleeps, and so does the vCPU. */
 	EXPECT(accounts[HALTED].cycles > sum / 10);
 	EXPECT(accounts[HALTED].exits);
@@ -1131,7 +1139,10 @@ static void test_usage(void)
 		{ "--host", "-p", "1" }, { "--host", "-a" }, { "--host", "--", "/tmp/0-cpuids" },
 		{ "--host", "-o", "x" }, { "-p" }, { "-p", "1", "--vcpu" },
 		{ "-p", "1", "diff", "a", "b" }, { "-t", "--raw", "1" },
-		{ "-s", "change" },
+		{ "-s", "change" }, { "--hist" }, { "--hist", "all", "-t" },
+		{ "--hist", "all", "--csv" }, { "--hist", "all", "--raw", "1" },
+		{ "--hist", "all", "-o", "x" }, { "--hist", "all", "-a" },
+		{ "--hist", "all", "check", "a" }, { "--hist", "all", "--host" },
 	};
 
 	expect_bad_usage(bad, ARRAY_SIZE(bad));
@@ -1239,6 +1250,583 @@ static void test_reset_is_said(void)
 	EXPECT(strstr(ran.out, "\"reset\":true"));
 }
 
+/* ---- how long exits take ---- */
+
+static int compare_numbers(const void *pa, const void *pb)
+{
+	unsigned long long a = *(const unsigned long long *)pa;
+	unsigned long long b = *(const unsigned long long *)pb;
+
+	return (a > b) - (a < b);
+}
+
+static void test_buckets(void)
+{
+	struct hist h = { { 0 } };
+	int b;
+
+	for (b = 0; b < BUCKETS; b++) {
+		EXPECT(bucket_of(bucket_from(b)) == b);
+		EXPECT(bucket_of(bucket_to(b)) == b);
+		EXPECT(!b || bucket_from(b) == bucket_to(b - 1) + 1);
+	}
+	EXPECT(bucket_from(0) == 0 && bucket_to(0) == 1 && bucket_from(10) == 1024);
+	EXPECT(bucket_from(BUCKETS - 1) == 1u << 31 && bucket_to(BUCKETS - 1) == ~0ull);
+
+	EXPECT(!hist_percentile(&h, 99, 0) && !hist_longest(&h));
+	h.bucket[10] = 100;
+	EXPECT(hist_percentile(&h, 50, 0) == 1024 + 511);
+	EXPECT(hist_percentile(&h, 100, 0) == 2047 && hist_longest(&h) == 2047);
+	/* The longest exit is the end of the last bucket. */
+	EXPECT(hist_percentile(&h, 50, 1124) == 1074);
+	EXPECT(hist_percentile(&h, 100, 1124) == 1124);
+	/* 1 in 200 is beyond the 99th percentile, 1 in 50 is not. */
+	h.bucket[20] = 1;
+	h.bucket[10] = 199;
+	EXPECT(hist_percentile(&h, 99, 0) < 2048);
+	h.bucket[10] = 49;
+	EXPECT(hist_percentile(&h, 99, 0) >= 1u << 20);
+	/* Nothing is known of the end of the last one, unless the longest exit is. */
+	h.bucket[BUCKETS - 1] = 100;
+	EXPECT(hist_percentile(&h, 99, 0) == 1u << 31);
+	EXPECT(hist_percentile(&h, 100, 1ull << 40) == 1ull << 40);
+}
+
+/* An estimate is in the bucket that the exact percentile is in. */
+static void test_percentile_error(void)
+{
+	static const int percents[] = { 1, 50, 90, 99, 100 };
+	unsigned long long value[1000], exact, longest, estimate, random = 1;
+	unsigned int n, i, p;
+	struct hist h;
+
+	for (n = 1; n <= ARRAY_SIZE(value); n += n / 3 + 1) {
+		memset(&h, 0, sizeof(h));
+		for (i = 0; i < n; i++) {
+			random = random * 6364136223846793005 + 1442695040888963407;
+			value[i] = random >> 33 >> (random >> 5) % 24;
+			h.bucket[bucket_of(value[i])]++;
+		}
+		qsort(value, n, sizeof(value[0]), compare_numbers);
+		longest = value[n - 1];
+		for (p = 0; p < ARRAY_SIZE(percents); p++) {
+			exact = value[(n * percents[p] + 99) / 100 - 1];
+			estimate = hist_percentile(&h, percents[p], longest);
+			EXPECT(bucket_of(estimate) == bucket_of(exact));
+			EXPECT(estimate <= longest);
+		}
+		EXPECT(hist_longest(&h) >= longest && bucket_of(longest) == hist_last(&h));
+	}
+}
+
+/* A VM with EPT violations and CPUIDs, or what an AMD host calls so. */
+static void make_tail(struct stats *s)
+{
+	int npf = numbering == SVM ? code_row(SVM, 0x400) : 48;
+
+	memset(s, 0, sizeof(*s));
+	s->numbering = numbering;
+	s->consistent = true;
+	s->histogram = true;
+	s->accounts = true;
+	s->account[GUEST] = (struct exitstats){ 9000, 90000000 };
+	s->defined[cpuid] = true;
+	s->defined[npf] = true;
+	s->row[npf] = (struct exitstats){ 8000, 48000000 };
+	s->hist[npf].bucket[12] = 7800;
+	s->hist[npf].bucket[15] = 199;
+	s->hist[npf].bucket[20] = 1;
+	s->longest[npf] = 1100000;
+	s->row[cpuid] = (struct exitstats){ 500, 600000 };
+	s->hist[cpuid].bucket[9] = 300;
+	s->hist[cpuid].bucket[10] = 200;
+	s->longest[cpuid] = 1500;
+}
+
+/* What the tool prints of @s; valid until it is called again. */
+static char *printed(const struct stats *s, enum format format)
+{
+	static char text[OUT_MAX];
+	struct options saved = opt;
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	opt.format = format;
+	print_stats(f, s, "title");
+	fclose(f);
+	opt = saved;
+	return text;
+}
+
+static void test_tail_table(void)
+{
+	static struct stats s;
+	char *text;
+	int width;
+
+	make_tail(&s);
+	text = printed(&s, TABLE);
+	EXPECT(strstr(text, "  average    p50     p99    longest\n"));
+	/* 50 %: 4096 + 4095 * 4000 / 7800; 99 %: 32768 + 32767 * 120 / 199 */
+	EXPECT(strstr(text, "    6,000  6,196  52,526  1,100,000\n"));
+	EXPECT(strstr(text, numbering == SVM ? "0x72  cpuid " : "  10  CPUID "));
+	/* 50 %: 512 + 511 * 250 / 300; 99 %: 1024 + (1500 - 1024) * 195 / 200 */
+	EXPECT(strstr(text, "    1,200    937   1,488      1,500\n"));
+
+	/* Of a period, the longest is a bound. */
+	s.span = true;
+	EXPECT(strstr(printed(&s, TABLE), "  <=1,100,000\n"));
+	s.span = false;
+	for (width = 40; width <= 200; width += 40) {
+		term_width = width;
+		text = printed(&s, TABLE);
+		EXPECT(longest_line(text) <= width);
+		EXPECT(width < 80 || strstr(text, "  p99  "));
+	}
+	term_width = 0;
+
+	/* Without, there is nothing of it. */
+	s.histogram = false;
+	memset(s.hist, 0, sizeof(s.hist));
+	EXPECT(!strstr(printed(&s, TABLE), "p99"));
+	EXPECT(!strstr(printed(&s, JSON), "p99"));
+	EXPECT(!strncmp(printed(&s, CSV), CSV_HEAD "\n", strlen(CSV_HEAD) + 1));
+	EXPECT(count(printed(&s, OPENMETRICS), "# TYPE ") == 3);
+}
+
+static void test_distribution(void)
+{
+	static char all[] = "all", name[] = "cpuid", hlt[] = "hlt";
+	static struct stats s;
+	char *text;
+	int width;
+
+	make_tail(&s);
+	opt.hist = name;
+	setenv("LC_ALL", "C.UTF-8", 1);
+	for (width = 40; width <= 200; width += 40) {
+		term_width = width;
+		text = printed(&s, TABLE);
+		EXPECT(longest_line(text) <= width);
+		EXPECT(strstr(text, "title: CPUID (10)\n\n") ||
+		       strstr(text, "title: cpuid (0x72)\n\n"));
+		EXPECT(strstr(text, "  60.0%  █████"));
+		EXPECT(strstr(text, "  40.0%  ███"));
+		EXPECT(strstr(text, "\n\np50 937, p99 1,488,"));
+		EXPECT(width < 80 || strstr(text, "\n1,024  2,047    200  40.0%  █"));
+	}
+	/* The longest bar is all that there is room for. */
+	term_width = 40;
+	text = strstr(printed(&s, TABLE), "60.0%  ");
+	EXPECT(longest_line(text) == 40 - 19);
+	setenv("LC_ALL", "C", 1);
+	EXPECT(strstr(printed(&s, TABLE), "60.0%  ##########\n"));
+	unsetenv("LC_ALL");
+	term_width = 0;
+	EXPECT(strstr(printed(&s, TABLE), "\n  512  1,023    300  60.0%\n"));
+
+	/* Buckets between others are drawn, if empty. */
+	opt.hist = all;
+	text = printed(&s, TABLE);
+	EXPECT(strstr(text, "title: all reasons\n\n"));
+	EXPECT(strstr(text, "\n   16,384     32,767      0   0.0%\n"));
+	EXPECT(strstr(text, "\n    total             8,500 100.0%\n"));
+	opt.hist = hlt;
+	EXPECT(strstr(printed(&s, TABLE), "\n\nNo exits.\n"));
+	opt.hist = NULL;
+}
+
+/* Cumulative buckets, the last one as many as the count. Return: how many histograms */
+static int check_histograms(const char *text)
+{
+	unsigned long long n, previous = 0, le, last = 0;
+	int histograms = 0, samples = 0;
+	const char *line, *p;
+
+	for (line = text; (line = strstr(line, "\nkvm_exitstats_exit_cycles_")); ) {
+		line += 27;
+		p = strchr(line, '}');
+		n = strtoull(p + 1, NULL, 10);
+		if (!strncmp(line, "bucket{", 7)) {
+			EXPECT(n >= previous);
+			previous = n;
+			p = strstr(line, ",le=\"") + 5;
+			le = *p == '+' ? ~0ull : strtoull(p, NULL, 10);
+			EXPECT(le == bucket_to(samples++) && le > last);
+			last = le;
+		} else if (!strncmp(line, "count{", 6)) {
+			EXPECT(n == previous && samples == BUCKETS);
+			previous = 0;
+			last = 0;
+			samples = 0;
+			histograms++;
+		} else {
+			EXPECT(!strncmp(line, "sum{", 4));
+		}
+	}
+	EXPECT(!samples);
+	return histograms;
+}
+
+static void test_tail_formats(void)
+{
+	static struct stats s;
+	struct csv c;
+	char *text;
+
+	make_tail(&s);
+	parse_csv(&c, printed(&s, CSV));
+	EXPECT(c.good && c.histogram && c.rows == 2);
+	EXPECT(!memcmp(c.hist, s.hist, sizeof(c.hist)));
+	EXPECT(hist_exits(&c.all) == 8500);
+
+	text = printed(&s, JSON);
+	EXPECT(one_line(text) && count(text, "{") == count(text, "}"));
+	EXPECT(count(text, "[") == 4 && count(text, "]") == 4);
+	EXPECT(strstr(text, ",\"longest_cycles\":1500,\"p50_cycles\":937,\"p99_cycles\":1488,"
+		      "\"buckets\":[0,0,0,0,0,0,0,0,0,300,200,0,"));
+	EXPECT(strstr(text, "\"total\":{\"longest_cycles\":1100000,\"p50_cycles\":"));
+
+	text = printed(&s, OPENMETRICS);
+	EXPECT(count(text, "\n# TYPE kvm_exitstats_exit_cycles histogram\n") == 1);
+	EXPECT(check_histograms(text) == 2);
+	EXPECT(strstr(text, "\",le=\"1023\"} 300\n") && strstr(text, "\",le=\"2047\"} 500\n"));
+	EXPECT(strstr(text, "\",le=\"+Inf\"} 8000\n"));
+	EXPECT(!strcmp(text + strlen(text) - 6, "# EOF\n"));
+
+	/* After a reset there are no figures, in as many fields as ever. */
+	s.reset = true;
+	text = printed(&s, CSV);
+	EXPECT(count(text, ",") == 2 * (4 + 3 + BUCKETS) && strstr(text, "\nreset,,,,"));
+}
+
+/* A difference has no readings of the tool's own, and a bound for its longest exit. */
+static void test_tail_difference(void)
+{
+	static struct stats from, to, d, sum;
+	int npf = numbering == SVM ? code_row(SVM, 0x400) : 48;
+
+	make_tail(&from);
+	from.own = (struct exitstats){ 100, 60000 };
+	from.own_hist.bucket[9] = 100;
+	to = from;
+	/* The tool has executed 30, of which 20 in bucket 10, and a program 7. */
+	to.own.exits += 30;
+	to.own.cycles += 30000;
+	to.own_hist.bucket[9] += 10;
+	to.own_hist.bucket[10] += 20;
+	to.row[cpuid].exits += 37;
+	to.row[cpuid].cycles += 37000;
+	to.hist[cpuid].bucket[9] += 15;
+	to.hist[cpuid].bucket[10] += 22;
+	to.row[npf].exits += 3;
+	to.row[npf].cycles += 30000;
+	to.hist[npf].bucket[12] += 2;
+	to.hist[npf].bucket[14] += 1;
+	subtract(&d, &from, &to);
+	EXPECT(d.histogram && d.row[cpuid].exits == 7);
+	EXPECT(d.hist[cpuid].bucket[9] == 5 && d.hist[cpuid].bucket[10] == 2);
+	EXPECT(hist_exits(&d.hist[cpuid]) == 7);
+	EXPECT(d.hist[npf].bucket[12] == 2 && d.hist[npf].bucket[14] == 1);
+	EXPECT(hist_exits(&d.hist[npf]) == 3);
+	EXPECT(d.longest[npf] == 32767 && d.longest[cpuid] == 1500);
+	add(&sum, &d);
+	add(&sum, &d);
+	EXPECT(sum.hist[npf].bucket[12] == 4 && sum.longest[npf] == 32767 && sum.histogram);
+
+	/* Where the tool's readings are in another bucket than thought, the sum is right. */
+	to.own_hist.bucket[9] -= 10;
+	to.own_hist.bucket[11] += 10;
+	subtract(&d, &from, &to);
+	EXPECT(hist_exits(&d.hist[cpuid]) == 7);
+
+	/* Only one reading has the histogram. */
+	from.histogram = false;
+	subtract(&d, &from, &to);
+	EXPECT(!d.histogram && hist_last(&d.hist[npf]) < 0 && !d.longest[npf]);
+}
+
+static void write_stats(const char *path, const struct stats *s)
+{
+	FILE *f = fopen(path, "w");
+
+	write_snapshot(f, s);
+	fclose(f);
+}
+
+/* As make_tail() has them, but for what stands between "other" and "account" */
+static bool takes_hists(const char *hists)
+{
+	static struct stats s;
+	char text[2048], *other;
+	FILE *f;
+
+	make_tail(&s);
+	memset(s.hist, 0, sizeof(s.hist));
+	s.accounts = false;
+	f = fmemopen(text, sizeof(text), "w");
+	write_snapshot(f, &s);
+	fclose(f);
+	other = strstr(text, "check ");
+	strcpy(other, hists);
+	sprintf(other + strlen(other), "check %016llx\n", snapshot_hash(text, strlen(text)));
+	return parse_snapshot(&s, text, strlen(text));
+}
+
+static void test_tail_snapshot(void)
+{
+	static const char *const bad[] = {
+		"hist 0x01 5\n", "hist 0x01 5 32:1\n", "hist 0x01 5 3:0\n", "hist 0x01 5 3:1 3:1\n",
+		"hist 0x01 5 4:1 3:1\n", "hist 0x01 5 3\n", "hist 0x01 5 3:1 \n", "hist 0x01 5 3:1",
+		"hist 0x01 3:1\n", "hist 1 5 3:1\nhist 0x01 5 3:1\n", "hist 0x999 5 3:1\n",
+		"hist other 5 3:1\nhist 0x01 5 3:1\n", "hist 0x01 5 3:1\nhist 0x01 5 3:1\n",
+		"hist 0x01 5 3:-1\n", "hist 0x01 5 18446744073709551616:1\n", "hist \n",
+	};
+	static char text[SNAPSHOT_MAX];
+	static struct stats s, again;
+	char line[128], *p;
+	unsigned int i;
+
+	make_tail(&s);
+	s.row[OTHER] = (struct exitstats){ 3, 9 };
+	s.hist[OTHER].bucket[1] = 3;
+	write_stats("/tmp/tail", &s);
+	slurp("/tmp/tail", text, sizeof(text));
+	EXPECT(!strncmp(text, "exitstats snapshot 3\nnumbering ", 31));
+	EXPECT(count(text, "\nhist ") == 3);
+	EXPECT(strstr(text, " 1500 9:300 10:200\n") && strstr(text, "\nhist other 0 1:3\n"));
+	EXPECT(parse_snapshot(&again, text, strlen(text)));
+	EXPECT(!memcmp(&s, &again, sizeof(s)));
+
+	EXPECT(takes_hists(numbering == SVM ? "hist 0x01 5 3:1 31:2\nhist other 0 3:1\n" :
+					      "hist 1 5 3:1 31:2\nhist other 0 3:1\n"));
+	EXPECT(takes_hists(""));
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(line, sizeof(line), "%s", bad[i]);
+		/* VMX's numbers are decimal. */
+		while (numbering == VMX && (p = strstr(line, "0x0")))
+			memmove(p, p + 3, strlen(p + 3) + 1);
+		EXPECT(!takes_hists(line));
+	}
+	/* Version 2 has none. */
+	text[20 - 1] = '2';
+	p = strstr(text, "check ");
+	sprintf(p, "check %016llx\n", snapshot_hash(text, p - text));
+	EXPECT(!parse_snapshot(&again, text, strlen(text)));
+}
+
+static void test_tail_diff(void)
+{
+	char *name = numbering == SVM ? "cpuid" : "CPUID";
+	static const int columns[] = { 40, 80, 200 };
+	static struct stats a, b;
+	unsigned int i;
+
+	make_tail(&a);
+	make_tail(&b);
+	b.hist[cpuid].bucket[9] = 0;
+	b.hist[cpuid].bucket[12] = 300;
+	b.longest[cpuid] = 8000;
+	write_stats("/tmp/tail-a", &a);
+	write_stats("/tmp/tail-b", &b);
+	TOOL("diff", "/tmp/tail-a", "/tmp/tail-b");
+	EXPECT(!ran.status && !*ran.err);
+	EXPECT(strstr(ran.out, "  p50 A  p50 B   p99 A   p99 B\n"));
+	EXPECT(strstr(ran.out, "    937  4,746   1,488   7,934\n"));
+	TOOL("diff", "--hist", name, "/tmp/tail-a", "/tmp/tail-b");
+	EXPECT(!ran.status && !*ran.err);
+	EXPECT(strstr(ran.out, "\n  512  1,023      300  60.0%        0   0.0%\n"));
+	EXPECT(strstr(ran.out, "\n2,048  4,095        0   0.0%        0   0.0%\n"));
+	EXPECT(strstr(ran.out, "\nA: p50 937, p99 1,488, longest 1,500 cycles\n"
+			       "B: p50 4,746, p99 7,934, longest 8,000 cycles\n"));
+	for (i = 0; i < ARRAY_SIZE(columns); i++) {
+		run_on_terminal(columns[i], (char *[]){ tool, "diff", "--hist", name,
+							"/tmp/tail-a", "/tmp/tail-b", NULL });
+		EXPECT(!ran.status);
+		EXPECT(longest_line(ran.out) <= columns[i]);
+		EXPECT(strstr(ran.out, "█████"));
+	}
+	TOOL("diff", "--csv", "/tmp/tail-a", "/tmp/tail-b");
+	EXPECT(strstr(ran.out, ",cycles_ratio,a_p50_cycles,a_p99_cycles,a_longest_cycles,a_from_0,"));
+	EXPECT(strstr(ran.out, ",1.0000,1.0000,937,1488,1500,0,0,0,0,0,0,0,0,0,300,200,0,"));
+	TOOL("diff", "--json", "/tmp/tail-a", "/tmp/tail-b");
+	EXPECT(one_line(ran.out) && count(ran.out, "\"buckets\":[") == 6);
+
+	/* With one that has none, or no such reason */
+	a.histogram = false;
+	write_stats("/tmp/tail-none", &a);
+	TOOL("diff", "/tmp/tail-none", "/tmp/tail-b");
+	EXPECT(!ran.status && strstr(ran.out, "p50 B"));
+	TOOL("diff", "--csv", "/tmp/tail-none", "/tmp/tail-b");
+	EXPECT(!strstr(ran.out, "a_p50") && strstr(ran.out, ",b_p50_cycles,"));
+	TOOL("diff", "--hist", name, "/tmp/tail-none", "/tmp/tail-b");
+	expect_error(2, "/tmp/tail-none has no histogram");
+	TOOL("diff", "--hist", "NONSENSE", "/tmp/tail-a", "/tmp/tail-b");
+	expect_error(2, "no such exit reason of ");
+}
+
+static void test_no_histogram(void)
+{
+	TOOL("--hist", "all");
+	expect_error(3, "this VM has no histogram: its host needs kvm.exitstats_hist=1");
+	EXPECT(strstr(ran.err, "flag 4 of KVM_CAP_X86_EXITSTATS"));
+	TOOL("--hist", "all", "--", self, "say", "hello", "0");
+	expect_error(3, "this VM has no histogram");
+	TOOL("--hist=NONSENSE");
+	expect_error(2, "no such exit reason of ");
+	TOOL();
+	EXPECT(!strstr(ran.out, "p99"));
+	TOOL("--csv");
+	EXPECT(!strncmp(ran.out, CSV_HEAD "\n", strlen(CSV_HEAD) + 1));
+	TOOL("--json");
+	EXPECT(!strstr(ran.out, "buckets"));
+}
+
+/* ---- a VM that has the histogram ---- */
+
+/* A bucket is between what the leaves say before and after. */
+static void test_tail_against_leaves(void)
+{
+	static struct exitstats_histogram before[REASONS], after;
+	struct csv c;
+	int i, b;
+
+	EXPECT(exitstats_has_histogram());
+	for (i = 0; i < REASONS; i++)
+		exitstats_read_histogram(row_code(i), 0, &before[i]);
+	TOOL("--csv");
+	EXPECT(!ran.status);
+	parse_csv(&c, ran.out);
+	EXPECT(c.good && c.histogram && c.rows > 3);
+	for (i = 0; i < REASONS; i++) {
+		exitstats_read_histogram(row_code(i), 0, &after);
+		for (b = 0; b < BUCKETS; b++) {
+			EXPECT(c.hist[i].bucket[b] >= before[i].exits[b]);
+			EXPECT(c.hist[i].bucket[b] <= after.exits[b]);
+		}
+		/* Exits while it reads may be in the buckets already. */
+		EXPECT(hist_exits(&c.hist[i]) >= c.row[i].exits);
+		EXPECT(hist_exits(&c.hist[i]) <= c.row[i].exits + 100);
+	}
+}
+
+/* The cycles of these exits, and of no others, are what the buckets allow. */
+static void expect_cycles_fit(const struct hist *h, struct exitstats of)
+{
+	unsigned long long least = 0, most = 0;
+	int b;
+
+	for (b = 0; b <= hist_last(h); b++) {
+		least += h->bucket[b] * bucket_from(b);
+		most += h->bucket[b] * bucket_to(b);
+	}
+	printf("# %llu exits, %llu cycles: %llu to %llu\n", of.exits, of.cycles, least, most);
+	EXPECT(of.cycles >= least && of.cycles <= most);
+}
+
+/* The buckets of a command have its CPUIDs, without those of the tool. */
+static void test_tail_exact(void)
+{
+	struct csv c;
+
+	TOOL("--csv", "--", "/tmp/1000-cpuids");
+	EXPECT(!ran.status);
+	parse_csv(&c, ran.err);
+	EXPECT(c.good && c.histogram);
+	EXPECT(c.row[cpuid].exits == 1000 && hist_exits(&c.hist[cpuid]) == 1000);
+	expect_cycles_fit(&c.hist[cpuid], c.row[cpuid]);
+	TOOL("--csv", "--", "/tmp/0-cpuids");
+	parse_csv(&c, ran.err);
+	EXPECT(c.good && !c.row[cpuid].exits && hist_last(&c.hist[cpuid]) < 0);
+	TOOL("--csv", "--vcpu", "--pin", "0", "--", "/tmp/1000-cpuids");
+	parse_csv(&c, ran.err);
+	EXPECT(c.good && c.row[cpuid].exits == 1000 && hist_exits(&c.hist[cpuid]) == 1000);
+	expect_cycles_fit(&c.hist[cpuid], c.row[cpuid]);
+}
+
+/* Intervals: what the tool reads in each is in none of them. */
+static void test_tail_intervals(void)
+{
+	TOOL("-i", "0.2", "-n", "4", "--csv");
+	EXPECT(!ran.status);
+	EXPECT(!strncmp(ran.out, "seconds," CSV_HEAD CSV_HIST_HEAD, 60));
+	EXPECT(!strstr(ran.out, numbering == SVM ? ",cpuid," : ",CPUID,"));
+	TOOL("-i", "0.2", "-n", "2");
+	EXPECT(!ran.status && count(ran.out, "  p99  ") == 3);
+	TOOL("-i", "0.2", "-n", "2", "--hist", "all");
+	EXPECT(!ran.status && count(ran.out, ": all reasons\n") == 3);
+	EXPECT(count(ran.out, "longest <=") == 3);
+}
+
+static void test_tail_terminal(void)
+{
+	char *name = numbering == SVM ? "cpuid" : "CPUID", *number = numbering == SVM ? "0x72" : "10";
+	static const int columns[] = { 40, 80, 200 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(columns); i++) {
+		run_on_terminal(columns[i], (char *[]){ tool, NULL });
+		EXPECT(!ran.status);
+		EXPECT(longest_line(ran.out) <= columns[i]);
+		EXPECT(columns[i] < 80 || strstr(ran.out, "p99"));
+		run_on_terminal(columns[i], (char *[]){ tool, "--hist", name, NULL });
+		EXPECT(!ran.status);
+		EXPECT(longest_line(strstr(ran.out, "\r\n")) <= columns[i]);
+		EXPECT(strstr(ran.out, "█████") && strstr(ran.out, "p50 "));
+		show("hist", ran.out);
+	}
+	TOOL("--hist", number);
+	EXPECT(!ran.status && strstr(ran.out, name));
+	TOOL("--hist", name, "--vcpu", "--pin=0");
+	EXPECT(!ran.status && strstr(ran.out, "longest"));
+	TOOL("--hist", name, "--", "/tmp/1000-cpuids");
+	EXPECT(!ran.status && !*ran.out && strstr(ran.err, "\ntotal"));
+	TOOL("--hist", "NONSENSE", "--", self, "say", "hello", "0");
+	expect_error(2, "no such exit reason of ");
+}
+
+static void test_tail_metrics(void)
+{
+	TOOL("--openmetrics");
+	EXPECT(!ran.status);
+	EXPECT(count(ran.out, "# TYPE ") == 4 && count(ran.out, "# HELP ") == 4);
+	EXPECT(check_histograms(ran.out) > 3);
+}
+
+static void test_tail_saved(void)
+{
+	TOOL("-o", "/tmp/a");
+	TOOL("-o", "/tmp/b", "--", "/tmp/1000-cpuids");
+	EXPECT(!ran.status);
+	TOOL("diff", "--hist", "all", "/tmp/a", "/tmp/b");
+	EXPECT(!ran.status && strstr(ran.out, "\nA: p50 ") && strstr(ran.out, "\nB: p50 "));
+	TOOL("diff", "/tmp/a", "/tmp/b");
+	EXPECT(!ran.status && strstr(ran.out, "p99 B"));
+	TOOL("check", "/tmp/b", "--tolerance=1000", "--max=all:100000", "--", "/tmp/0-cpuids");
+	EXPECT(ran.status == 0 || ran.status == 1);
+	EXPECT(!strstr(ran.err, "damaged"));
+}
+
+/* exitstats_read.h: buckets that add up to the exits before and after are of that moment. */
+static void test_read_tail(void)
+{
+	unsigned int scopes[] = { 0, KVM_EXITSTATS_SELECT_VCPU }, i;
+	/* For instance: reads no leaf, and is not the timer's */
+	unsigned int reason = numbering == SVM ? SVM_IO : VMX_IO;
+	struct exitstats_histogram h;
+	unsigned long long exits, sum;
+	int b;
+
+	for (i = 0; i < ARRAY_SIZE(scopes); i++) {
+		EXPECT(!exitstats_read_histogram(reason, scopes[i], &h));
+		exitstats_read_exits(KVM_EXITSTATS_SELECT_REASON(reason) | scopes[i], &exits);
+		for (b = 0, sum = 0; b < BUCKETS; b++)
+			sum += h.exits[b];
+		EXPECT(sum <= exits && sum + 10 >= exits);
+	}
+	EXPECT(exitstats_read_histogram(0xfff, 0, &h) < 0);
+	EXPECT(!h.exits[0] && !h.exits[BUCKETS - 1]);
+}
+
 /* ---- the example ---- */
 
 static void test_example(void)
@@ -1344,7 +1932,29 @@ static const struct test tests[] = {
 	{ "--pin", test_pin },
 	{ "reset between two readings", test_reset },
 	{ "reset is said", test_reset_is_said },
+	{ "buckets and percentiles", test_buckets },
+	{ "the error of a percentile", test_percentile_error },
+	{ "percentiles in the table", test_tail_table },
+	{ "--hist draws a distribution", test_distribution },
+	{ "CSV, JSON and OpenMetrics of a histogram", test_tail_formats },
+	{ "difference of two histograms", test_tail_difference },
+	{ "snapshots of a histogram", test_tail_snapshot },
+	{ "diff of two histograms", test_tail_diff },
+	{ "no histogram", test_no_histogram },
 	{ "example_critical", test_example },
+};
+
+static const struct test histogram_tests[] = {
+	{ "histogram: is what the leaves say", test_tail_against_leaves },
+	{ "histogram: -- CMD of exactly 1000 CPUIDs", test_tail_exact },
+	{ "histogram: intervals show nothing of the tool itself", test_tail_intervals },
+	{ "histogram: terminals of 40, 80 and 200 columns", test_tail_terminal },
+	{ "histogram: --openmetrics", test_tail_metrics },
+	{ "histogram: -o, diff, check", test_tail_saved },
+	{ "histogram: exitstats_read.h", test_read_tail },
+	{ "histogram: figures of a busy VM", test_busy },
+	{ "histogram: --csv is what the leaves say", test_csv_against_leaves },
+	{ "histogram: damaged snapshots", test_damaged },
 };
 
 static const struct test absent_tests[] = {
@@ -1356,6 +1966,7 @@ static const struct test absent_tests[] = {
 static int act(char **argv)
 {
 	int n = argv[2] ? atoi(argv[2]) : 0;
+	unsigned long long start;
 	cpu_set_t set;
 
 	if (!strcmp(argv[1], "cpuids")) {
@@ -1379,8 +1990,11 @@ static int act(char **argv)
 		fflush(stdout);
 		sleep(n ? n : 60);
 	} else if (!strcmp(argv[1], "rest")) {
+		start = read_tsc();
 		sleep(n);
+		start = read_tsc() - start;
 		visit_cpus();
+		printf("%llu\n", start);
 	} else if (!strcmp(argv[1], "affinity")) {
 		sched_getaffinity(0, sizeof(set), &set);
 		printf("%d\n", CPU_COUNT(&set));
@@ -1400,7 +2014,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (argc < 3) {
-		fprintf(stderr, "usage: %s TOOL EXAMPLE [absent]\n", argv[0]);
+		fprintf(stderr, "usage: %s TOOL EXAMPLE [histogram|absent]\n", argv[0]);
 		return 1;
 	}
 
@@ -1415,5 +2029,7 @@ int main(int argc, char **argv)
 		return run_tests(absent_tests, ARRAY_SIZE(absent_tests));
 	write_tiny("/tmp/0-cpuids", 0);
 	write_tiny("/tmp/1000-cpuids", 1000);
+	if (argc > 3 && !strcmp(argv[3], "histogram"))
+		return run_tests(histogram_tests, ARRAY_SIZE(histogram_tests));
 	return run_tests(tests, ARRAY_SIZE(tests));
 }
