@@ -263,8 +263,9 @@ static inline int exitstats_has_histogram(void)
  * @scope: 0 for the whole VM; KVM_EXITSTATS_SELECT_VCPU for the vCPU that executes CPUID
  * @histogram: where to put it; zeros if there is none
  *
- * Each bucket is a reading of its own. If the buckets add up to what the exits of the reason
- * were before, or are afterwards, then they are of that moment: they only grow.
+ * Each bucket is a reading of its own, thus an exit. If the buckets add up to the exits of
+ * the reason, as read before or afterwards, they are of that moment. An exit of another vCPU
+ * that is not over, because it is in userspace or halted, may still move to a later bucket.
  *
  * Return: 0, or -1 if the VM has no histogram or the host does not know the reason
  */

@@ -70,7 +70,7 @@ static void run_vcpu(int vcpu, struct kvm_run *run, int outs)
  * A process with a VM of two vCPUs. For each byte that it is told, vCPU 0 makes so many
  * OUTs and vCPU 1 as many; then it answers with a byte. It ends with the pipe.
  */
-static int be_vm(int from, int to, bool counts)
+static int be_vm(int from, int to, const char *mode)
 {
 	struct kvm_userspace_memory_region region = {
 		.guest_phys_addr = CODE_ADDRESS, .memory_size = 4096,
@@ -84,7 +84,9 @@ static int be_vm(int from, int to, bool counts)
 	vm_need(kvm, "/dev/kvm");
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	vm_need(vm, "KVM_CREATE_VM");
-	if (!counts)
+	if (!strcmp(mode, "histogram"))
+		cap.args[0] = KVM_EXITSTATS_COUNT | KVM_EXITSTATS_HISTOGRAM;
+	if (strcmp(mode, "on"))
 		vm_need(ioctl(vm, KVM_ENABLE_CAP, &cap), "KVM_ENABLE_CAP");
 	vm_need(ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000), "KVM_SET_TSS_ADDR");
 	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
@@ -137,7 +139,8 @@ static void find_id(struct test_vm *vm)
 	snprintf(vm->id, sizeof(vm->id), "none");
 }
 
-static struct test_vm start_vm(char *name, bool counts)
+/* @mode: "on"; "off": it does not count; "histogram": has the histogram, too */
+static struct test_vm start_vm_as(char *name, char *mode)
 {
 	char from_text[12], to_text[12], byte;
 	int there[2], back[2];
@@ -153,7 +156,7 @@ static struct test_vm start_vm(char *name, bool counts)
 	vm.pid = fork();
 	if (!vm.pid) {
 		char *argv[] = {
-			self, "vm", from_text, to_text, counts ? "on" : "off", "-name", name, NULL,
+			self, "vm", from_text, to_text, mode, "-name", name, NULL,
 		};
 
 		close(there[1]);
@@ -169,6 +172,11 @@ static struct test_vm start_vm(char *name, bool counts)
 	find_id(&vm);
 	snprintf(vm.pid_text, sizeof(vm.pid_text), "%d", vm.pid);
 	return vm;
+}
+
+static struct test_vm start_vm(char *name, bool counts)
+{
+	return start_vm_as(name, counts ? "on" : "off");
 }
 
 /* Whoever inherited the pipe keeps it open: do not wait for the VM to see its end. */
@@ -388,6 +396,165 @@ static void test_intervals(void)
 	EXPECT(!ran.status);
 	EXPECT(strstr(ran.out, "\nexits/s per interval: lowest "));
 	EXPECT(!strcmp(ran.err, "exitstats: the VM has ended\n"));
+}
+
+/* ---- the histogram ---- */
+
+/* The file as the kernel has it: "reason name from to exits", and the totals last. */
+static void expect_buckets(const struct csv *c, const struct test_vm *vm, int vcpu)
+{
+	unsigned long long from, exits, sum = 0, totals = 0;
+	char path[96], reason[16], name[32], to[24], *line, *next;
+	static char text[OUT_MAX];
+	int row, rows = 0;
+
+	if (vcpu < 0)
+		snprintf(path, sizeof(path), KVM_DEBUGFS "/%s/exitstats_histogram", vm->id);
+	else
+		snprintf(path, sizeof(path), KVM_DEBUGFS "/%s/vcpu%d/exitstats_histogram", vm->id,
+			 vcpu);
+	slurp(path, text, sizeof(text));
+	next = text;
+	strsep(&next, "\n");
+	while ((line = strsep(&next, "\n")) && *line) {
+		EXPECT(sscanf(line, "%15s %31s %llu %23s %llu", reason, name, &from, to,
+			      &exits) == 5);
+		if (!strcmp(reason, "total")) {
+			EXPECT(c->all.bucket[bucket_of(from)] == exits);
+			totals += exits;
+			continue;
+		}
+		row = find_reason(numbering, reason);
+		EXPECT(row >= 0 && c->hist[row].bucket[bucket_of(from)] == exits);
+		EXPECT(exits);
+		sum += exits;
+		rows++;
+	}
+	EXPECT(rows && sum == totals && sum == c->total.exits);
+	for (row = 0; row < ROWS; row++)
+		EXPECT(hist_exits(&c->hist[row]) == c->row[row].exits);
+}
+
+/* All of a stopped VM and of its vCPUs: what the kernel says, which adds up */
+static void test_histogram(void)
+{
+	struct test_vm vm = start_vm_as("one", "histogram");
+	char *name = numbering == SVM ? "io" : "IO_INSTRUCTION";
+	char number[2] = "0";
+	struct csv c;
+	int i;
+
+	EXPECT(poke(vm.to, vm.from, 100));
+	TOOL("-p", vm.pid_text, "--csv");
+	EXPECT(!ran.status && !*ran.err);
+	parse_csv(&c, ran.out);
+	EXPECT(c.good && c.histogram);
+	expect_buckets(&c, &vm, -1);
+	EXPECT(hist_exits(&c.hist[find_reason(numbering, name)]) == 2 * 100);
+	for (i = 0; i < VCPUS; i++) {
+		number[0] = '0' + i;
+		TOOL("-p", vm.pid_text, "--vcpu", number, "--csv");
+		parse_csv(&c, ran.out);
+		EXPECT(c.good && c.histogram);
+		expect_buckets(&c, &vm, i);
+		EXPECT(hist_exits(&c.hist[find_reason(numbering, name)]) == 100);
+	}
+
+	TOOL("-p", vm.pid_text);
+	EXPECT(strstr(ran.out, "  p50  ") && strstr(ran.out, "  p99  "));
+	TOOL("-p", vm.pid_text, "--hist", name);
+	EXPECT(!ran.status && !*ran.err);
+	EXPECT(!strncmp(ran.out, "VM exits of one (", 17) && strstr(ran.out, name));
+	EXPECT(strstr(ran.out, "\ntotal") && strstr(ran.out, "    200 100.0%\n"));
+	EXPECT(strstr(ran.out, " cycles\n"));
+	TOOL("-p", vm.pid_text, "--hist", "NONSENSE");
+	expect_error(2, "no such exit reason of ");
+	TOOL("-p", vm.pid_text, "--json");
+	EXPECT(one_line(ran.out) && count(ran.out, "{") == count(ran.out, "}"));
+	EXPECT(strstr(ran.out, ",\"p99_cycles\":") && strstr(ran.out, ",\"buckets\":[0,"));
+	end_vm(&vm);
+}
+
+/* What a command makes the VM do is in the buckets of the difference, and nothing else. */
+static void test_histogram_command(void)
+{
+	struct test_vm vm = start_vm_as("one", "histogram");
+	char to[12], from[12];
+	struct csv c;
+	int i;
+
+	snprintf(to, sizeof(to), "%d", vm.to);
+	snprintf(from, sizeof(from), "%d", vm.from);
+	EXPECT(poke(vm.to, vm.from, 10));
+	TOOL("-p", vm.pid_text, "--csv", "--", self, "poke", to, from, "50");
+	EXPECT(!ran.status);
+	parse_csv(&c, ran.err);
+	EXPECT(c.good && c.histogram && c.total.exits >= 2 * 50);
+	for (i = 0; i < ROWS; i++)
+		EXPECT(hist_exits(&c.hist[i]) == c.row[i].exits);
+	TOOL("-p", vm.pid_text, "-i", "0.2", "-n", "2", "--csv");
+	EXPECT(count(ran.out, ",total,,0,0,0,0,0,0,0,") == 2);
+	TOOL("-p", vm.pid_text, "--hist", "all", "--", self, "poke", to, from, "50");
+	EXPECT(!ran.status && strstr(ran.err, "longest <="));
+
+	TOOL("-p", vm.pid_text, "-o", "/tmp/a");
+	EXPECT(poke(vm.to, vm.from, 50));
+	TOOL("-p", vm.pid_text, "-o", "/tmp/b");
+	TOOL("diff", "--hist", "all", "/tmp/a", "/tmp/b");
+	EXPECT(!ran.status && strstr(ran.out, "\nB: p50 "));
+	end_vm(&vm);
+}
+
+/* Beside one that has none, whose output is as ever. */
+static void test_histogram_beside(void)
+{
+	struct test_vm with = start_vm_as("with", "histogram"), none = start_vm("none", true);
+
+	EXPECT(poke(with.to, with.from, 10));
+	EXPECT(poke(none.to, none.from, 10));
+	TOOL("-p", none.pid_text, "--hist", "all");
+	expect_error(3, "this VM has no histogram");
+	TOOL("-p", none.pid_text);
+	EXPECT(!ran.status && !strstr(ran.out, "p99"));
+	TOOL("--host", "--openmetrics");
+	EXPECT(!ran.status && count(ran.out, "# TYPE ") == 4);
+	EXPECT(strstr(ran.out, "\nkvm_exitstats_exit_cycles_bucket{vm=\"with\",reason=\""));
+	EXPECT(!strstr(ran.out, "\nkvm_exitstats_exit_cycles_bucket{vm=\"none\""));
+	EXPECT(strstr(ran.out, "{vm=\"none\",account=\"guest\"}"));
+	TOOL("--host", "--json");
+	EXPECT(one_line(ran.out) && strstr(ran.out, "\"buckets\":["));
+	TOOL("--host");
+	EXPECT(!ran.status && !strncmp(ran.out, "2 VMs", 5));
+	end_vm(&with);
+	end_vm(&none);
+}
+
+static void test_bad_histograms(void)
+{
+	static const char head[] = "reason  name   from    to   exits\n";
+	static const char *const bad[] = {
+		"x - 512 1023 5\n", "10 CPUID 513 1023 5\n", "10 CPUID 512 1024 5\n",
+		"10 CPUID 512 - 5\n", "10 CPUID 1 1 5\n", "10 CPUID 512 1023\n",
+		"10 CPUID 512 1023 5 5\n", "10 CPUID 2147483648 4294967295 5\n", "\n",
+		"- - 512 1023 5\n", "99999 - 512 1023 5\n", "10 CPUID 4294967296 - 5\n",
+		"10 CPUID 512 1023 5",
+	};
+	static struct stats s;
+	char text[256];
+	unsigned int i;
+
+	snprintf(text, sizeof(text), "%s%s", head,
+		 "10 CPUID 0 1 2\n10 CPUID 512 1023 5\n- other 2147483648 - 3\ntotal - 512 1023 5\n");
+	EXPECT(parse_histogram(&s, text) && s.histogram);
+	EXPECT(s.hist[10].bucket[0] == 2 && s.hist[10].bucket[9] == 5);
+	EXPECT(s.hist[OTHER].bucket[31] == 3 && hist_exits(&s.hist[10]) == 7);
+	EXPECT(parse_histogram(&s, head) && !hist_exits(&s.hist[10]));
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(text, sizeof(text), "%s%s", head, bad[i]);
+		EXPECT(!parse_histogram(&s, text));
+	}
+	EXPECT(!parse_histogram(&s, "") && !parse_histogram(&s, "\n"));
+	EXPECT(!parse_histogram(&s, head + 1));
 }
 
 /* ---- all VMs ---- */
@@ -703,7 +870,8 @@ static void test_usage(void)
 		{ "--host", "--raw", "1" }, { "--host", "-t" }, { "--host", "--vcpu" },
 		{ "--host", "-o", "x", "--csv", "-i", "1" }, { "--host", "-w", "--csv" },
 		{ "--host", "-w" }, { "--host", "diff", "a", "b" },
-		{ "--host", "--openmetrics", "-i", "1" },
+		{ "--host", "--openmetrics", "-i", "1" }, { "--host", "--hist", "all" },
+		{ "-p", "1", "--hist", "all", "--csv" },
 	};
 
 	expect_bad_usage(bad, ARRAY_SIZE(bad));
@@ -780,6 +948,10 @@ static const struct test tests[] = {
 	{ "-p -- CMD", test_command },
 	{ "-p -o, diff, check", test_snapshots },
 	{ "-p -i, and the VM ends", test_intervals },
+	{ "histogram: -p is what the kernel says, and adds up", test_histogram },
+	{ "histogram: -p -- CMD, intervals, diff", test_histogram_command },
+	{ "histogram: beside a VM without", test_histogram_beside },
+	{ "histogram: damaged files", test_bad_histograms },
 	{ "--host --csv is what the table has", test_list_csv },
 	{ "--host, and a VM that does not count", test_list },
 	{ "--host --openmetrics, and two VMs of one name", test_labels },
@@ -797,7 +969,7 @@ static const struct test tests[] = {
 int main(int argc, char **argv)
 {
 	if (argc == 7 && !strcmp(argv[1], "vm"))
-		return be_vm(atoi(argv[2]), atoi(argv[3]), !strcmp(argv[4], "on"));
+		return be_vm(atoi(argv[2]), atoi(argv[3]), argv[4]);
 	if (argc == 5 && !strcmp(argv[1], "poke"))
 		return !poke(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
 	if (argc == 3 && !strcmp(argv[1], "kill")) {

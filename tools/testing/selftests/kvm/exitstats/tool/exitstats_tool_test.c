@@ -1412,24 +1412,28 @@ static void test_distribution(void)
 		EXPECT(strstr(text, "  60.0%  █████"));
 		EXPECT(strstr(text, "  40.0%  ███"));
 		EXPECT(strstr(text, "\n\np50 937, p99 1,488,"));
-		EXPECT(width < 80 || strstr(text, "\n1,024  2,047    200  40.0%  █"));
+		EXPECT(width < 80 || strstr(text, "\n 1,024  2,047    200   40.0%  █"));
 	}
 	/* The longest bar is all that there is room for. */
 	term_width = 40;
-	text = strstr(printed(&s, TABLE), "60.0%  ");
-	EXPECT(longest_line(text) == 40 - 19);
+	text = strstr(printed(&s, TABLE), "\n   512  1,023    300   60.0%  ");
+	EXPECT(text);
+	if (text) {
+		*strchr(text + 1, '\n') = 0;
+		EXPECT(longest_line(text) == 40);
+	}
 	setenv("LC_ALL", "C", 1);
 	EXPECT(strstr(printed(&s, TABLE), "60.0%  ##########\n"));
 	unsetenv("LC_ALL");
 	term_width = 0;
-	EXPECT(strstr(printed(&s, TABLE), "\n  512  1,023    300  60.0%\n"));
+	EXPECT(strstr(printed(&s, TABLE), "\n   512  1,023    300   60.0%\n"));
 
 	/* Buckets between others are drawn, if empty. */
 	opt.hist = all;
 	text = printed(&s, TABLE);
 	EXPECT(strstr(text, "title: all reasons\n\n"));
-	EXPECT(strstr(text, "\n   16,384     32,767      0   0.0%\n"));
-	EXPECT(strstr(text, "\n    total             8,500 100.0%\n"));
+	EXPECT(strstr(text, "\n   16,384     32,767      0    0.0%\n"));
+	EXPECT(strstr(text, "\n    total             8,500  100.0%\n"));
 	opt.hist = hlt;
 	EXPECT(strstr(printed(&s, TABLE), "\n\nNo exits.\n"));
 	opt.hist = NULL;
@@ -1529,6 +1533,20 @@ static void test_tail_difference(void)
 	EXPECT(d.hist[npf].bucket[12] == 2 && d.hist[npf].bucket[14] == 1);
 	EXPECT(hist_exits(&d.hist[npf]) == 3);
 	EXPECT(d.longest[npf] == 32767 && d.longest[cpuid] == 1500);
+	/* One that was not over before is now in a later bucket. */
+	to.hist[npf].bucket[12] -= 1;
+	to.hist[npf].bucket[16] += 1;
+	subtract(&d, &from, &to);
+	EXPECT(d.hist[npf].bucket[12] == 1 && hist_exits(&d.hist[npf]) == 3);
+	to.hist[npf].bucket[12] = from.hist[npf].bucket[12] - 1;
+	to.hist[npf].bucket[14] = from.hist[npf].bucket[14] + 3;
+	subtract(&d, &from, &to);
+	EXPECT(!d.hist[npf].bucket[12] && d.hist[npf].bucket[14] == 2);
+	EXPECT(d.hist[npf].bucket[16] == 1);
+	to.hist[npf].bucket[12] = from.hist[npf].bucket[12] + 2;
+	to.hist[npf].bucket[14] = from.hist[npf].bucket[14] + 1;
+	to.hist[npf].bucket[16] = from.hist[npf].bucket[16];
+	subtract(&d, &from, &to);
 	add(&sum, &d);
 	add(&sum, &d);
 	EXPECT(sum.hist[npf].bucket[12] == 4 && sum.longest[npf] == 32767 && sum.histogram);
@@ -1634,8 +1652,8 @@ static void test_tail_diff(void)
 	EXPECT(strstr(ran.out, "    937  4,746   1,488   7,934\n"));
 	TOOL("diff", "--hist", name, "/tmp/tail-a", "/tmp/tail-b");
 	EXPECT(!ran.status && !*ran.err);
-	EXPECT(strstr(ran.out, "\n  512  1,023      300  60.0%        0   0.0%\n"));
-	EXPECT(strstr(ran.out, "\n2,048  4,095        0   0.0%        0   0.0%\n"));
+	EXPECT(strstr(ran.out, "\n   512  1,023      300  60.0%        0   0.0%\n"));
+	EXPECT(strstr(ran.out, "\n 2,048  4,095        0   0.0%        0   0.0%\n"));
 	EXPECT(strstr(ran.out, "\nA: p50 937, p99 1,488, longest 1,500 cycles\n"
 			       "B: p50 4,746, p99 7,934, longest 8,000 cycles\n"));
 	for (i = 0; i < ARRAY_SIZE(columns); i++) {

@@ -71,7 +71,6 @@ static struct mark last;		/* the last one that has the buckets */
 static bool marked;			/* there is one */
 static struct hist own_hist;		/* own readings since the first mark */
 static struct hist mark_hist;		/* the own readings of a mark */
-static struct hist known[ROWS];		/* buckets as last read */
 
 static unsigned int scope(unsigned int selector)
 {
@@ -336,10 +335,9 @@ static void fill_cpuid_hist(struct stats *s, const struct mark *m)
 }
 
 /*
- * Read the buckets after the window, so that the figures are the same as without. Buckets
- * only grow: if those of a reason add up to the exits of the first moment, they are of
- * that moment too. If an exit of that reason came in between, they have it in addition.
- * Buckets that already add up need not be read again.
+ * Read the buckets after the window, so that the figures are the same as without. If
+ * those of a reason add up to its exits, they are of the first moment, too; if an exit of that
+ * reason came in between, they have it in addition.
  *
  * Of CPUID's, it must be known which the tool's own readings are in. Between two marks,
  * CPUID's buckets grow by exactly those, unless something else executes CPUID, too. From
@@ -356,11 +354,8 @@ static void read_histogram(struct stats *s)
 	note_mark(&first);
 	s->own_hist = own_hist;
 	for (i = 0; i < REASONS; i++) {
-		if (!s->row[i].exits || i == cpuid_row(numbering))
-			continue;
-		if (hist_exits(&known[i]) != s->row[i].exits)
-			read_hist(&known[i], i);
-		s->hist[i] = known[i];
+		if (s->row[i].exits && i != cpuid_row(numbering))
+			read_hist(&s->hist[i], i);
 	}
 	read_mark(&second, true);
 	note_mark(&second);

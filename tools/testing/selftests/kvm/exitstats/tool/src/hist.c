@@ -72,12 +72,21 @@ void hist_add(struct hist *sum, const struct hist *h)
 		sum->bucket[b] += h->bucket[b];
 }
 
+/*
+ * An exit that was not over may have moved to a later bucket since. It stands for less than
+ * 0 in the one and for an exit too many in the other.
+ */
 void hist_subtract(struct hist *h, const struct hist *from)
 {
+	unsigned long long n, moved = 0;
 	int b;
 
-	for (b = 0; b < BUCKETS; b++)
-		h->bucket[b] -= h->bucket[b] < from->bucket[b] ? h->bucket[b] : from->bucket[b];
+	for (b = 0; b < BUCKETS; b++) {
+		moved += from->bucket[b];
+		n = moved < h->bucket[b] ? moved : h->bucket[b];
+		h->bucket[b] -= n;
+		moved -= n;
+	}
 }
 
 void hist_spread(struct hist *h, unsigned long long n, const struct hist *like)

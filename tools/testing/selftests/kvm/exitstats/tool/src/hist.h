@@ -33,7 +33,7 @@ unsigned long long hist_exits(const struct hist *h);
 
 void hist_add(struct hist *sum, const struct hist *h);
 
-/* @h - @from, in no bucket less than 0 */
+/* @h - @from. What would be less than 0 in a bucket is taken from the next ones instead. */
 void hist_subtract(struct hist *h, const struct hist *from);
 
 /* Add @n exits, in proportion to the buckets of @like. */

@@ -174,11 +174,13 @@ bool parse_histogram(struct stats *s, const char *text)
 {
 	char line[LINE_MAX];
 	size_t len;
+	int head = 0;
 
 	memset(s->hist, 0, sizeof(s->hist));
-	if (strncmp(text, "reason name from to exits\n", 26))
+	sscanf(text, "reason name from to exits%n", &head);
+	if (!head || text[head] != '\n')
 		return false;
-	for (text += 26; *text; text += len + 1) {
+	for (text += head + 1; *text; text += len + 1) {
 		len = strcspn(text, "\n");
 		if (len >= sizeof(line) || !text[len])
 			return false;
