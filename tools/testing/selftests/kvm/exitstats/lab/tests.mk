@@ -70,7 +70,8 @@ test-lab: lab $(B)/lab_test
 .PHONY: test-tool
 test-tool: PACKAGES += clang prometheus python3-docutils
 test-tool: lab
-	@$(call lab,tool,ROOT=$(ROOT) TOOL=$(TOOL) PROM=$(B)/run/suite-ept1.intel/exitstats.prom)
+	@$(call lab,tool,ROOT=$(ROOT) TOOL=$(TOOL) PROM=$(B)/run/suite-ept1.intel/exitstats.prom \
+		HOST_PROM=$(B)/run/suite-ept1.intel/host.prom)
 
 #: make test-perf                    a guest's exits as events of Debian's perf, on both vendors
 .PHONY: test-perf

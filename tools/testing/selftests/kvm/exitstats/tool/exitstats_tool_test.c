@@ -1486,8 +1486,8 @@ static void test_tail_formats(void)
 	text = printed(&s, JSON);
 	EXPECT(one_line(text) && count(text, "{") == count(text, "}"));
 	EXPECT(count(text, "[") == 4 && count(text, "]") == 4);
-	EXPECT(strstr(text, ",\"longest_cycles\":1500,\"p50_cycles\":937,\"p99_cycles\":1488,"
-		      "\"buckets\":[0,0,0,0,0,0,0,0,0,300,200,0,"));
+	EXPECT(strstr(text, ",\"longest_cycles\":1500,\"p50_cycles\":937,\"p99_cycles\":1488,"));
+	EXPECT(strstr(text, "\"buckets\":[0,0,0,0,0,0,0,0,0,300,200,0,"));
 	EXPECT(strstr(text, "\"total\":{\"longest_cycles\":1100000,\"p50_cycles\":"));
 
 	text = printed(&s, OPENMETRICS);
@@ -1585,7 +1585,7 @@ static bool takes_hists(const char *hists)
 	write_snapshot(f, &s);
 	fclose(f);
 	other = strstr(text, "check ");
-	strcpy(other, hists);
+	sprintf(other, "%s", hists);
 	sprintf(other + strlen(other), "check %016llx\n", snapshot_hash(text, strlen(text)));
 	return parse_snapshot(&s, text, strlen(text));
 }
@@ -1594,10 +1594,10 @@ static void test_tail_snapshot(void)
 {
 	static const char *const bad[] = {
 		"hist 0x01 5\n", "hist 0x01 5 32:1\n", "hist 0x01 5 3:0\n", "hist 0x01 5 3:1 3:1\n",
-		"hist 0x01 5 4:1 3:1\n", "hist 0x01 5 3\n", "hist 0x01 5 3:1 \n", "hist 0x01 5 3:1",
+		"hist 0x01 5 4:1 3:1\n", "hist 0x01 5 3\n", "hist 0x01 5 3:1 4\n", "hist 0x01 5 3:1",
 		"hist 0x01 3:1\n", "hist 1 5 3:1\nhist 0x01 5 3:1\n", "hist 0x999 5 3:1\n",
 		"hist other 5 3:1\nhist 0x01 5 3:1\n", "hist 0x01 5 3:1\nhist 0x01 5 3:1\n",
-		"hist 0x01 5 3:-1\n", "hist 0x01 5 18446744073709551616:1\n", "hist \n",
+		"hist 0x01 5 3:-1\n", "hist 0x01 5 18446744073709551616:1\n", "hist\n",
 	};
 	static char text[SNAPSHOT_MAX];
 	static struct stats s, again;
@@ -1664,7 +1664,7 @@ static void test_tail_diff(void)
 		EXPECT(strstr(ran.out, "█████"));
 	}
 	TOOL("diff", "--csv", "/tmp/tail-a", "/tmp/tail-b");
-	EXPECT(strstr(ran.out, ",cycles_ratio,a_p50_cycles,a_p99_cycles,a_longest_cycles,a_from_0,"));
+	EXPECT(strstr(ran.out, ",cycles_ratio,a_p50_cycles,a_p99_cycles,a_longest_cycles,"));
 	EXPECT(strstr(ran.out, ",1.0000,1.0000,937,1488,1500,0,0,0,0,0,0,0,0,0,300,200,0,"));
 	TOOL("diff", "--json", "/tmp/tail-a", "/tmp/tail-b");
 	EXPECT(one_line(ran.out) && count(ran.out, "\"buckets\":[") == 6);
@@ -1701,9 +1701,13 @@ static void test_no_histogram(void)
 
 /* ---- a VM that has the histogram ---- */
 
-/* A bucket is between what the leaves say before and after. */
+/*
+ * What is in a bucket and all later ones is between what the leaves say before and after. A
+ * bucket alone is not: the exit of another vCPU that is not over moves to a later one.
+ */
 static void test_tail_against_leaves(void)
 {
+	unsigned long long least, n, most;
 	static struct exitstats_histogram before[REASONS], after;
 	struct csv c;
 	int i, b;
@@ -1717,9 +1721,15 @@ static void test_tail_against_leaves(void)
 	EXPECT(c.good && c.histogram && c.rows > 3);
 	for (i = 0; i < REASONS; i++) {
 		exitstats_read_histogram(row_code(i), 0, &after);
-		for (b = 0; b < BUCKETS; b++) {
-			EXPECT(c.hist[i].bucket[b] >= before[i].exits[b]);
-			EXPECT(c.hist[i].bucket[b] <= after.exits[b]);
+		/* Which of CPUID's the last readings of the tool were in is estimated. */
+		least = 0;
+		n = 0;
+		most = 0;
+		for (b = BUCKETS - 1; b >= 0 && i != cpuid; b--) {
+			least += before[i].exits[b];
+			n += c.hist[i].bucket[b];
+			most += after.exits[b];
+			EXPECT(n >= least && n <= most);
 		}
 		/* Exits while it reads may be in the buckets already. */
 		EXPECT(hist_exits(&c.hist[i]) >= c.row[i].exits);
@@ -1777,7 +1787,8 @@ static void test_tail_intervals(void)
 
 static void test_tail_terminal(void)
 {
-	char *name = numbering == SVM ? "cpuid" : "CPUID", *number = numbering == SVM ? "0x72" : "10";
+	char *name = numbering == SVM ? "cpuid" : "CPUID";
+	char *number = numbering == SVM ? "0x72" : "10";
 	static const int columns[] = { 40, 80, 200 };
 	unsigned int i;
 
@@ -1790,14 +1801,13 @@ static void test_tail_terminal(void)
 		EXPECT(!ran.status);
 		EXPECT(longest_line(strstr(ran.out, "\r\n")) <= columns[i]);
 		EXPECT(strstr(ran.out, "█████") && strstr(ran.out, "p50 "));
-		show("hist", ran.out);
 	}
 	TOOL("--hist", number);
 	EXPECT(!ran.status && strstr(ran.out, name));
 	TOOL("--hist", name, "--vcpu", "--pin=0");
 	EXPECT(!ran.status && strstr(ran.out, "longest"));
 	TOOL("--hist", name, "--", "/tmp/1000-cpuids");
-	EXPECT(!ran.status && !*ran.out && strstr(ran.err, "\ntotal"));
+	EXPECT(!ran.status && !*ran.out && strstr(ran.err, "  1,000  100.0%\n"));
 	TOOL("--hist", "NONSENSE", "--", self, "say", "hello", "0");
 	expect_error(2, "no such exit reason of ");
 }

@@ -350,6 +350,10 @@ static void read_histogram(struct stats *s)
 	struct mark first, second, third;
 	int i;
 
+	/* Better than nothing, until they are seen */
+	if (!hist_exits(&mark_hist))
+		mark_hist.bucket[bucket_of(reading_cost)] = 1;
+
 	read_mark(&first, true);
 	note_mark(&first);
 	s->own_hist = own_hist;
@@ -362,8 +366,6 @@ static void read_histogram(struct stats *s)
 	read_mark(&third, true);
 	if (is_alone(&second, &third))
 		mark_hist = own_between(&second, &third);
-	else if (!hist_exits(&mark_hist))
-		mark_hist.bucket[bucket_of(reading_cost)] = third.own - second.own;
 	note_mark(&third);
 
 	fill_cpuid_hist(s, &first);

@@ -177,8 +177,8 @@ bool parse_histogram(struct stats *s, const char *text)
 	int head = 0;
 
 	memset(s->hist, 0, sizeof(s->hist));
-	sscanf(text, "reason name from to exits%n", &head);
-	if (!head || text[head] != '\n')
+	if (sscanf(text, "reason name from to exits%n", &head) < 0 || !head ||
+	    text[head] != '\n')
 		return false;
 	for (text += head + 1; *text; text += len + 1) {
 		len = strcspn(text, "\n");

@@ -173,12 +173,14 @@ static int length(const char *text)
 /* The bars of a line, or their heads if @l is NULL, if those fit. */
 static void make_bars(char *text, const struct table *t, const struct line *l, int bar)
 {
+	int bytes;
+
 	*text = 0;
 	if (bar < BAR_MIN || (!l && bar < (int)strlen(t->bar)))
 		return;
-	strcpy(text, l ? bar_text(l->share, bar) : t->bar);
+	bytes = sprintf(text, "%s", l ? bar_text(l->share, bar) : t->bar);
 	if (t->second_bar)
-		sprintf(text + strlen(text), "%*s%s", bar - length(text) + 2, "",
+		sprintf(text + bytes, "%*s%s", bar - length(text) + 2, "",
 			l ? bar_text(l->second_share, bar) : t->second_bar);
 }
 
