@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# join.awk -v paging=ept ept1.csv ept0.csv: join what `exitstats --csv` and `exitstats
-# --time --csv` printed in two guests. Rows "REASON,NAME,EXITS,CYCLES,..." become
+# join.awk -v paging=ept on=1 FILE ... on=0 FILE ...: join what `exitstats --csv` and
+# `exitstats --time --csv` printed in two guests. Rows "REASON,NAME,EXITS,CYCLES,..." become
 # exits.csv, in the order of reasons, which are decimal, or hexadecimal with 0x. Rows
 # "ACCOUNT,ENTERED,CYCLES" become time.csv. Columns from_N of the former, which are the
 # exits that took N cycles up to the next column's, become tail.csv: of the five reasons
@@ -33,7 +33,7 @@ function tail(r,	i, a, z)
 		;
 	for (i = a; i <= z; i++)
 		printf "%s,%s,%s,%.0f,%.0f\n", reason[r], name[r], from[i],
-			bucket[r, i, ARGV[1]], bucket[r, i, ARGV[2]] > "tail.csv"
+			bucket[r, i, 1], bucket[r, i, 0] > "tail.csv"
 }
 
 BEGIN {
@@ -51,17 +51,17 @@ NF == 3 && $3 ~ /^[0-9]+$/ {
 	if (!($1 in seen))
 		account[nr++] = $1
 	seen[$1]
-	time[$1, FILENAME] = $3
+	time[$1, on] = $3
 }
 $1 ~ /^(0x[0-9a-f]+|[0-9]+)$/ {
 	r = value($1)
 	reason[r] = $1
 	name[r] = $2
-	exits[r, FILENAME] = $3
-	cycles[r, FILENAME] = $4
+	exits[r, on] = $3
+	cycles[r, on] = $4
 	cost[r] += $4
 	for (i = first; i <= last; i++) {
-		bucket[r, i, FILENAME] = $i
+		bucket[r, i, on] = $i
 		both[r, i] += $i
 	}
 }
@@ -71,12 +71,12 @@ END {
 	for (r = 0; r < 65536; r++)
 		if (r in name)
 			printf "%s,%s,%.0f,%.0f,%.0f,%.0f\n", reason[r], name[r],
-				exits[r, ARGV[1]], cycles[r, ARGV[1]],
-				exits[r, ARGV[2]], cycles[r, ARGV[2]] > "exits.csv"
+				exits[r, 1], cycles[r, 1],
+				exits[r, 0], cycles[r, 0] > "exits.csv"
 	print "account", paging "1_cycles", paging "0_cycles" > "time.csv"
 	for (i = 0; i < nr; i++)
-		printf "%s,%.0f,%.0f\n", account[i], time[account[i], ARGV[1]],
-			time[account[i], ARGV[2]] > "time.csv"
+		printf "%s,%.0f,%.0f\n", account[i], time[account[i], 1],
+			time[account[i], 0] > "time.csv"
 	print "reason", "name", "from", paging "1_exits", paging "0_exits" > "tail.csv"
 	for (n = 0; n < 5 && first; n++)
 		tail(costliest())

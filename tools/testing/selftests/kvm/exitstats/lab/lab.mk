@@ -56,7 +56,8 @@ run: lab $(B)/exitstats
 	@$(call lab,run)
 	@rm -rf $(OUT)/run && mkdir -p $(OUT)/run && cd $(B)/run/run.$(CPU) && \
 	cp console.log guest-$(paging)1.log guest-$(paging)0.log $(OUT)/run && \
-	awk -v paging=$(paging) -f $(LAB)/join.awk $(paging)1.csv $(paging)0.csv && \
+	awk -v paging=$(paging) -f $(LAB)/join.awk on=1 {exits,time}-$(paging)1.csv \
+		on=0 {exits,time}-$(paging)0.csv && \
 	cp exits.csv time.csv tail.csv $(OUT)/run && cd $(OUT)/run && \
 	gnuplot -e "paging='$(paging)'" $(LAB)/exits.gp && \
 	{ [ $$(wc -l < time.csv) = 1 ] || gnuplot -e "paging='$(paging)'" $(LAB)/time.gp; } && \
