@@ -32,6 +32,11 @@ typedef unsigned long long u64;
 static char *perf, *module, *self;
 static int nr_cpus;
 
+static u64 nr_cpuids(void)
+{
+	return strtoull(NR_CPUIDS, NULL, 10);
+}
+
 #define START(...)	start((char *[]){ __VA_ARGS__, NULL })
 #define PERF(...)	RUN(perf, ##__VA_ARGS__)
 /* Figures go to a file, so that nothing else is between them. */
@@ -111,7 +116,7 @@ static char *read_text(const char *path)
 static u64 config_of(const char *event)
 {
 	unsigned int reason, what;
-	char path[128];
+	char path[sizeof(PMU "events/.scale") + 256];
 
 	snprintf(path, sizeof(path), PMU "events/%s", event);
 	if (sscanf(read_text(path), "reason=%x,what=%x", &reason, &what) != 2)
@@ -191,7 +196,7 @@ static void test_events(void)
 {
 	static char list[OUT_MAX];
 	int fd, nr = 0, cycles = 0;
-	char path[128];
+	char path[sizeof(PMU "events/.scale") + 256];
 	struct dirent *d;
 	DIR *dir = opendir(PMU "events");
 
@@ -324,7 +329,7 @@ static u64 value_of(const char *event, int cpu)
 		value = l.value;
 		lines++;
 	}
-	return lines == 1 ? value : -1;
+	return lines == 1 ? value : -1ull;
 }
 
 /* What the tool counts for tiny */
@@ -351,19 +356,19 @@ static u64 by_leaves(void)
 
 static void test_known_exits(void)
 {
-	EXPECT(by_leaves() == atoi(NR_CPUIDS));
-	EXPECT(by_tool() == atoi(NR_CPUIDS));
+	EXPECT(by_leaves() == nr_cpuids());
+	EXPECT(by_tool() == nr_cpuids());
 
 	STAT("-e", "exitstats/cpuid/,exitstats/exits/,exitstats/cpuid_cycles/", "-a", "/tmp/tiny");
 	EXPECT(!ran.status);
-	EXPECT(value_of("cpuid", -1) == atoi(NR_CPUIDS));
+	EXPECT(value_of("cpuid", -1) == nr_cpuids());
 	EXPECT(value_of("exits", -1) >= value_of("cpuid", -1));
 	EXPECT(value_of("cpuid_cycles", -1) > value_of("cpuid", -1));
 
 	/* Without -a it is the same: perf knows that the events are those of CPUs. */
 	STAT("-e", "exitstats/cpuid/", "/tmp/tiny");
 	EXPECT(!ran.status);
-	EXPECT(value_of("cpuid", -1) == atoi(NR_CPUIDS));
+	EXPECT(value_of("cpuid", -1) == nr_cpuids());
 
 	/* By number */
 	STAT("-e", numbering == SVM ? "exitstats/reason=0x72,name=tiny/" :
@@ -382,7 +387,7 @@ static void test_each_cpu(void)
 		STAT("-e", "exitstats/cpuid/", "-a", "-A", "/tmp/tiny");
 		EXPECT(!ran.status);
 		for (cpu = 0; cpu < nr_cpus; cpu++)
-			EXPECT(value_of("cpuid", cpu) == (cpu == busy ? atoi(NR_CPUIDS) : 0));
+			EXPECT(value_of("cpuid", cpu) == (cpu == busy ? nr_cpuids() : 0));
 	}
 	go_anywhere();
 }
@@ -511,7 +516,7 @@ static void test_unprivileged(void)
 	RUN(self, "as-nobody", perf, "stat", "-x,", "-o", "/tmp/stat", "-e",
 	    "exitstats/cpuid/", "-a", "/tmp/tiny");
 	EXPECT(!ran.status);
-	EXPECT(value_of("cpuid", -1) == atoi(NR_CPUIDS));
+	EXPECT(value_of("cpuid", -1) == nr_cpuids());
 	unlink("/tmp/stat");
 	set_paranoid(before);
 }
@@ -562,7 +567,7 @@ static int execute_until(const char *path)
 {
 	int i;
 
-	for (i = 0; i < atoi(NR_CPUIDS); i++)
+	for (i = 0; i < (int)nr_cpuids(); i++)
 		exitstats_cpuid(0, 0);
 	while (access(path, F_OK))
 		usleep(10000);
@@ -598,7 +603,7 @@ static void test_hotplug_of_perf(int cpu)
 	}
 	/* Those of the program's start, and of the CPU's, come on top. */
 	printf("# %llu CPUIDs on CPU 0\n", cpuids);
-	EXPECT(cpuids >= atoi(NR_CPUIDS) && cpuids < 10 * atoi(NR_CPUIDS));
+	EXPECT(cpuids >= nr_cpuids() && cpuids < 10 * nr_cpuids());
 }
 
 /* A counter of a CPU that goes offline keeps its value, a new one counts from 0. */
@@ -737,7 +742,7 @@ int main(int argc, char **argv)
 		return run_tests(migrated_tests, 1);
 	numbering = exitstats_numbering() == KVM_EXITSTATS_NUMBERING_SVM ? SVM : VMX;
 	nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	write_tiny("/tmp/tiny", atoi(NR_CPUIDS));
+	write_tiny("/tmp/tiny", nr_cpuids());
 	write_tiny("/tmp/long", NR_LONG);
 	return run_tests(tests, sizeof(tests) / sizeof(*tests));
 }
