@@ -1395,13 +1395,12 @@ static void test_tail_table(void)
 
 static void test_distribution(void)
 {
-	static char all[] = "all", name[] = "cpuid", hlt[] = "hlt";
 	static struct stats s;
 	char *text;
 	int width;
 
 	make_tail(&s);
-	opt.hist = name;
+	opt.hist = "cpuid";
 	setenv("LC_ALL", "C.UTF-8", 1);
 	for (width = 40; width <= 200; width += 40) {
 		term_width = width;
@@ -1429,12 +1428,12 @@ static void test_distribution(void)
 	EXPECT(strstr(printed(&s, TABLE), "\n   512  1,023    300   60.0%\n"));
 
 	/* Buckets between others are drawn, if empty. */
-	opt.hist = all;
+	opt.hist = "all";
 	text = printed(&s, TABLE);
 	EXPECT(strstr(text, "title: all reasons\n\n"));
 	EXPECT(strstr(text, "\n   16,384     32,767      0    0.0%\n"));
 	EXPECT(strstr(text, "\n    total             8,500  100.0%\n"));
-	opt.hist = hlt;
+	opt.hist = "hlt";
 	EXPECT(strstr(printed(&s, TABLE), "\n\nNo exits.\n"));
 	opt.hist = NULL;
 }
@@ -1594,7 +1593,8 @@ static void test_tail_snapshot(void)
 {
 	static const char *const bad[] = {
 		"hist 0x01 5\n", "hist 0x01 5 32:1\n", "hist 0x01 5 3:0\n", "hist 0x01 5 3:1 3:1\n",
-		"hist 0x01 5 4:1 3:1\n", "hist 0x01 5 3\n", "hist 0x01 5 3:1 4\n", "hist 0x01 5 3:1",
+		"hist 0x01 5 4:1 3:1\n", "hist 0x01 5 3\n", "hist 0x01 5 3:1 4\n",
+		"hist 0x01 5 3:1",
 		"hist 0x01 3:1\n", "hist 1 5 3:1\nhist 0x01 5 3:1\n", "hist 0x999 5 3:1\n",
 		"hist other 5 3:1\nhist 0x01 5 3:1\n", "hist 0x01 5 3:1\nhist 0x01 5 3:1\n",
 		"hist 0x01 5 3:-1\n", "hist 0x01 5 18446744073709551616:1\n", "hist\n",
@@ -1635,6 +1635,7 @@ static void test_tail_snapshot(void)
 static void test_tail_diff(void)
 {
 	char *name = numbering == SVM ? "cpuid" : "CPUID";
+	char *argv[] = { tool, "diff", "--hist", name, "/tmp/tail-a", "/tmp/tail-b", NULL };
 	static const int columns[] = { 40, 80, 200 };
 	static struct stats a, b;
 	unsigned int i;
@@ -1657,8 +1658,7 @@ static void test_tail_diff(void)
 	EXPECT(strstr(ran.out, "\nA: p50 937, p99 1,488, longest 1,500 cycles\n"
 			       "B: p50 4,746, p99 7,934, longest 8,000 cycles\n"));
 	for (i = 0; i < ARRAY_SIZE(columns); i++) {
-		run_on_terminal(columns[i], (char *[]){ tool, "diff", "--hist", name,
-							"/tmp/tail-a", "/tmp/tail-b", NULL });
+		run_on_terminal(columns[i], argv);
 		EXPECT(!ran.status);
 		EXPECT(longest_line(ran.out) <= columns[i]);
 		EXPECT(strstr(ran.out, "█████"));

@@ -346,7 +346,8 @@ void print_openmetrics(FILE *out, const struct labelled *vm, int n)
 	print_head(out, exits, counter, "VM exits by exit reason.");
 	for (i = 0; i < n; i++)
 		print_reasons(out, &vm[i], exits, false);
-	print_head(out, cycles, counter, "TSC cycles from VM exits until the guest was entered again.");
+	print_head(out, cycles, counter,
+		   "TSC cycles from VM exits until the guest was entered again.");
 	for (i = 0; i < n; i++)
 		print_reasons(out, &vm[i], cycles, true);
 	print_head(out, time, counter, "TSC cycles of the vCPUs' time by account.");
