@@ -107,34 +107,43 @@ static __always_inline void exitstats_back(struct kvm_vcpu_exitstats *stats)
 /*
  * Count an exit that is over in the histogram. The first of its reason takes the spare buckets:
  * there are some, as KVM handles the request for the next ones before it enters the guest again.
+ * Return: whether it took them.
  */
-static __always_inline void exitstats_count_bucket(struct kvm_vcpu_exitstats *stats)
+static __always_inline bool exitstats_count_bucket(struct kvm_vcpu_exitstats *stats)
 {
 	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, stats->reason);
+	bool first = !tail->buckets;
 
-	if (!tail->buckets) {
+	if (likely(__kvm_exitstats_enter_tail(stats, stats->reason, stats->took)))
+		return false;
+
+	if (first) {
 		tail->buckets = stats->spare;
 		stats->spare = NULL;
 	}
 	tail->buckets[kvm_exitstats_bucket(stats->took)]++;
 	tail->limit = min_t(u64, tail->longest, BIT_ULL(KVM_EXITSTATS_NR_BUCKETS) - 1);
+	return first;
 }
 
 /* End the latest exit. Return: whether to make KVM_REQ_EXITSTATS. */
 static __always_inline bool exitstats_finish(struct kvm_vcpu_exitstats *stats, u64 now)
 {
+	bool request = false;
+
 	exitstats_settle(stats, true, now);
 	if (exitstats_is_reason(stats, stats->reason)) {
 		if (stats->tail)
-			exitstats_count_bucket(stats);
+			request = exitstats_count_bucket(stats);
 		if (tracepoint_enabled(kvm_exitstats_tp)) {
 			stats->traced = stats->reason;
 			stats->traced_cycles = stats->took;
+			request = true;
 		}
 	}
 	WRITE_ONCE(stats->counted, false);
 	WRITE_ONCE(stats->took, 0);
-	return (stats->tail && !stats->spare) || stats->traced;
+	return request;
 }
 
 /*
