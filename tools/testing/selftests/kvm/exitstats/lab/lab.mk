@@ -45,7 +45,7 @@ $(foreach p,$(PLANS),$(eval plan-$(p): $(if $(show),,$(call needs,$(p)))))
 #:: The lab
 #: make plan-NAME [CPU=] [...]       carry out lab/plans/NAME; LAB_FLAGS=-n: show what it does
 .PHONY: lab $(PLANS:%=plan-%)
-lab: $(B)/kernel.done $(B)/init $(B)/lab $(B)/oracle/lab_oracle.ko
+lab: $(B)/kernel.done $(B)/init $(B)/lab $(LAB_MODULES)
 $(PLANS:%=plan-%): plan-%: $(if $(show),$(B)/lab,lab)
 	@$(call lab,$*,$(PLAN_VARS))
 

@@ -37,7 +37,8 @@ part-vmx-absent := plan-absent CPU=intel
 # Each run of an AMD host has the oracle.
 part-svm := plan-suite CPU=amd KILLS=4
 part-svm-absent := plan-absent CPU=amd
-TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent lab code apply
+part-svm-tracepoint := plan-tracepoint CPU=amd
+TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent svm-tracepoint lab code apply
 
 # A make that has a job server hands out its jobs; another one starts it.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
