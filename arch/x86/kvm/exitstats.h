@@ -180,12 +180,16 @@ static __always_inline void __kvm_exitstats_exit(struct kvm_vcpu_exitstats *stat
 /* Right before VM entry; the account "guest" starts. */
 static __always_inline void kvm_exitstats_enter(struct kvm_vcpu *vcpu)
 {
+	u64 now;
+
 	if (!kvm_exitstats_in_use() || !vcpu->arch.exitstats)
 		return;
+
+	now = rdtsc();
 	if (tracepoint_enabled(kvm_exitstats_tp))
-		__kvm_exitstats_enter_rare(vcpu, rdtsc());
+		__kvm_exitstats_enter_rare(vcpu, now);
 	else
-		__kvm_exitstats_enter(vcpu, rdtsc());
+		__kvm_exitstats_enter(vcpu, now);
 }
 
 /* Right after the VM exit for @code; the account of that exit reason starts. */
