@@ -28,7 +28,7 @@ code()
 # The same, of one function
 code_of()
 {
-	objdump -dr --no-show-raw-insn --disassemble="$2" "$1" | grep -P '^ *[0-9a-f]+:\t'
+	objdump -dr --no-show-raw-insn --disassemble="$2" "$1" | grep -P '^\s*[0-9a-f]+:\s'
 }
 
 # How many more of an instruction does an object have than the unpatched one?
@@ -75,9 +75,9 @@ for function in enter:1 exit:1 exit_tsc:1; do
 	ok $seen "$function has no LOCK prefix"
 	# Neither a call nor a jump to another function: the latter has a relocation.
 	grep -E 'call|R_X86_64_(PLT32|PC32)' "$b/hotpath/function.s" |
-		grep -qvE 'call +[0-9a-f]+$|__kvm_exitstats_enter_pieces|__x86_return_thunk|kvm_exitstats_key' &&
+		grep -qvE 'call +[0-9a-f]+$|__kvm_exitstats_enter_rare|__x86_return_thunk|kvm_exitstats_key' &&
 		seen=1 || seen=0
-	ok $seen "$function calls nothing but __kvm_exitstats_enter_pieces()"
+	ok $seen "$function calls nothing but __kvm_exitstats_enter_rare()"
 	[ "$(grep -c rdtsc "$b/hotpath/function.s")" = "$rdtsc" ] && seen=0 || seen=1
 	ok $seen "$function executes RDTSC $rdtsc times at most"
 	insns=$(grep -cvE 'ret|R_X86|nop|xchg +%ax' "$b/hotpath/function.s")
@@ -96,8 +96,8 @@ for object in x86:0 vmx/vmx:3 svm/svm:2; do
 	ok $seen "$object has $rdtsc RDTSC more"
 done
 
-# The guest's selector: array_index_nospec()'s three instructions for an exit reason and for
-# an account. gcc may put others ahead of the last one.
+# The guest's selector: array_index_nospec()'s three instructions for an account and a bucket,
+# and for an exit reason. gcc may put others ahead of the last one.
 masked()
 {
 	objdump -dr --no-show-raw-insn "$1" | awk '
@@ -108,8 +108,9 @@ masked()
 		{ step = 0 }
 		END { print n + 0 }'
 }
-[ "$(masked "$b/linux/arch/x86/kvm/exitstats_cpuid.o")" = 2 ] && seen=0 || seen=1
-ok $seen "exitstats_cpuid masks what it takes from the guest's selector"
+[ "$(masked "$b/linux/arch/x86/kvm/exitstats_cpuid.o")" = 2 ] &&
+	[ "$(masked "$b/linux/arch/x86/kvm/exitstats_reasons.o")" = 1 ] && seen=0 || seen=1
+ok $seen "exitstats_cpuid and exitstats_reasons mask what it takes from the guest's selector"
 [ -s "$b/hotpath/unmasked.o" ] && [ "$(masked "$b/hotpath/unmasked.o")" = 0 ] && seen=0 || seen=1
 ok $seen "without array_index_nospec() it does not"
 exit $failed
