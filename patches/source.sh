@@ -9,7 +9,7 @@ set -eu
 package=linux-source-$1
 dir=$2
 here=$(cd "$(dirname "$0")" && pwd)
-root=${here%/*}
+progress=${here%/*}/scripts/progress.sh
 
 die()
 {
@@ -32,10 +32,10 @@ known()
 }
 
 root=$([ "$(id -u)" != 0 ] || echo yes)
-known || [ -z "$root" ] || "$root/scripts/progress.sh" "looking for $package" "$dir/update.log" apt-get update
+known || [ -z "$root" ] || "$progress" "looking for $package" "$dir/update.log" apt-get update
 if known; then
 	[ "$root" ] || die "$package is missing; as root: apt-get install $package"
-	DEBIAN_FRONTEND=noninteractive "$root/scripts/progress.sh" "installing $package" "$dir/apt.log" \
+	DEBIAN_FRONTEND=noninteractive "$progress" "installing $package" "$dir/apt.log" \
 		apt-get install -y --no-install-recommends "$package"
 	echo "/usr/src/$package.tar.xz"
 	exit 0
@@ -53,8 +53,8 @@ cd "$dir"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site sid main" > sid.list
 sid="apt-get -o Dir::Etc::sourcelist=$dir/sid.list -o Dir::Etc::sourceparts=/dev/null
 	-o Dir::State::lists=$dir/lists -o Dir::Cache=$dir -o APT::Sandbox::User=root"
-"$root/scripts/progress.sh" "looking for $package in Debian sid" update.log $sid update
-"$root/scripts/progress.sh" "downloading $package from Debian sid" apt.log $sid download "$package"
+"$progress" "looking for $package in Debian sid" update.log $sid update
+"$progress" "downloading $package from Debian sid" apt.log $sid download "$package"
 dpkg -x "$package"_*.deb .
 rm -rf "$package"_*.deb lists
 echo "$dir/usr/src/$package.tar.xz"

@@ -67,8 +67,10 @@ if [ ! -d "$dir/linux" ]; then
 		mkdir -p "$shared"
 		exec 7> "$shared/$version.lock"
 		flock 7
-		[ -d "$shared/$version" ] ||
-			unpack "$("$here/source.sh" "$version" "$shared")" "$shared/$version"
+		if [ ! -d "$shared/$version" ]; then
+			tarball=$("$here/source.sh" "$version" "$shared")
+			unpack "$tarball" "$shared/$version"
+		fi
 		flock -u 7
 		cp -al "$shared/$version" "$dir/linux.new"
 		mv "$dir/linux.new" "$dir/linux"
