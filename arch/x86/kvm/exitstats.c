@@ -391,7 +391,9 @@ static struct kmem_cache *exitstats_create_cache(const char *name, u32 nr)
 {
 	struct kvm_vcpu_exitstats *stats;
 
-	return kmem_cache_create(name, struct_size(stats, accounts, nr), __alignof__(*stats),
+	/* Without the padding that sizeof(*stats) has where the accounts begin */
+	return kmem_cache_create(name, offsetof(typeof(*stats), accounts) +
+				 nr * sizeof(stats->accounts[0]), __alignof__(*stats),
 				 SLAB_ACCOUNT, NULL);
 }
 
