@@ -401,16 +401,16 @@ struct sample {
 
 #define take_sample(reason, insns)						\
 ({										\
-	u32 __own = KVM_EXITSTATS_SELECT_REASON(reason) | OF_VCPU;		\
+	u32 __reason = (reason), __b, __nr, __tries = 0;			\
+	u32 __own = KVM_EXITSTATS_SELECT_REASON(__reason) | OF_VCPU;		\
 	u64 __buckets[NR_BUCKETS], __exits;					\
 	struct sample __s = {};							\
-	u32 __b, __nr, __tries = 0;						\
 										\
 	do {									\
 		GUEST_ASSERT(__tries++ < 20);					\
 		__exits = exits_of(__own);					\
 		for (__b = 0; __b < NR_BUCKETS; __b++)				\
-			__buckets[__b] = bucket_exits(__b, reason, OF_VCPU);	\
+			__buckets[__b] = bucket_exits(__b, __reason, OF_VCPU); \
 		__s.halted = guest_time(KVM_EXITSTATS_ACCOUNT_HALTED);		\
 		__s.userspace = guest_time(KVM_EXITSTATS_ACCOUNT_USERSPACE);	\
 		__s.cycles = cycles_of(__own);					\
@@ -420,7 +420,7 @@ struct sample {
 		__s.userspace = guest_time(KVM_EXITSTATS_ACCOUNT_USERSPACE) -	\
 				__s.userspace;					\
 		for (__b = 0, __nr = 0; __b < NR_BUCKETS; __b++) {		\
-			if (bucket_exits(__b, reason, OF_VCPU) == __buckets[__b]) \
+			if (bucket_exits(__b, __reason, OF_VCPU) == __buckets[__b]) \
 				continue;					\
 			__s.bucket = __b;					\
 			__nr++;							\
