@@ -302,7 +302,7 @@ TEST_F(histogram, does_not_go_back_while_vcpus_run)
 	WRITE_ONCE(stop, false);
 	for (i = 0; i < NR_VCPUS; i++)
 		pthread_create(&threads[i], NULL, run_till_stop, self->vcpus[i]);
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 20; i++) {
 		read_stats(self->vcpus[1], &before);
 		TEST_ASSERT(read_log_hist(self->vcpus[1], log), "no exit_cycles_hist");
 		read_stats(self->vcpus[1], &after);
