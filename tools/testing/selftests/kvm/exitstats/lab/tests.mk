@@ -4,7 +4,8 @@
 
 # All that test something in the lab's host. Each skips where it cannot run.
 LONG_TESTS = exitstats_load_test exitstats_leaf_fuzz_test exitstats_host_fuzz_test
-TESTS = $(filter-out $(LONG_TESTS),$(notdir $(EXITSTATS_TESTS))) kvm_binary_stats_test \
+TESTS = $(filter-out $(LONG_TESTS) exitstats_bound_test,$(notdir $(EXITSTATS_TESTS))) \
+	kvm_binary_stats_test \
 	$(if $(filter amd,$(CPU)),svm_vmcall_test)
 
 # The tool's tests that run in the host, with the tool as an argument
@@ -29,6 +30,7 @@ $(B)/leaves: $(LAB)/leaves.c | packages
 # the part is over, to standard output.
 part-code := test-code
 part-lab := test-lab
+part-bound := test-bound
 part-apply := test-apply
 part-vmx-ept1 := plan-suite CPU=intel PAGING=1 RUN_AS=suite-ept1
 part-vmx-ept0 := plan-suite CPU=intel PAGING=0 RUN_AS=suite-ept0
@@ -38,7 +40,7 @@ part-vmx-absent := plan-absent CPU=intel
 part-svm := plan-suite CPU=amd KILLS=4
 part-svm-absent := plan-absent CPU=amd
 part-svm-tracepoint := plan-tracepoint CPU=amd
-TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent svm-tracepoint lab code apply
+TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent svm-tracepoint bound lab code apply
 
 # A make that has a job server hands out its jobs; another one starts it.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
@@ -66,6 +68,11 @@ $(B)/lab_test: $(LAB)/lab_test.c $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B
 test-lab: lab $(B)/lab_test
 	@cd $(B) && ./lab_test
 	@$(call lab,no-vmx)
+
+# The kernel's source in userspace: it needs no KVM, and an emulator takes minutes for it.
+.PHONY: test-bound
+test-bound: $(B)/selftests.done
+	@$(SELFTEST_DIR)/exitstats/exitstats_bound_test
 
 # The guest tool beyond the lab
 .PHONY: test-tool
