@@ -147,7 +147,7 @@ test-clang: lab $(B)/config.done
 KNOWN_SANS := kasan-lockdep kcsan
 TESTED :=
 $(foreach k,$(KNOWN),$(eval all-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test) test-perf))
-all-6.12 += test-tool test-modules test-lab-faults test-clang test-load test-kvm
+all-6.12 += test-tool test-modules test-lab-faults test-clang test-load test-kvm fuzz MINUTES=1
 # 7.2 is what would go upstream.
 all-7.2 += check test-series
 $(foreach s,$(KNOWN_SANS),$(eval all-$(s) := test-san SAN=$(s) CPU=amd))
