@@ -183,6 +183,7 @@ void __kvm_exitstats_request(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
 
+	kvm_clear_request(KVM_REQ_EXITSTATS, vcpu);
 	if (stats->tail && !stats->spare)
 		stats->spare = kvm_exitstats_alloc_buckets(GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 

@@ -217,7 +217,7 @@ static inline void kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
 /* Do what VM entry could not: it can neither allocate nor trace. */
 static inline void kvm_exitstats_check_request(struct kvm_vcpu *vcpu)
 {
-	if (kvm_check_request(KVM_REQ_EXITSTATS, vcpu))
+	if (kvm_test_request(KVM_REQ_EXITSTATS, vcpu))
 		__kvm_exitstats_request(vcpu);
 }
 

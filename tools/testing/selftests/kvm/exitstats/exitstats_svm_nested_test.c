@@ -109,7 +109,7 @@ static void l1_invalid(struct svm_test_data *svm)
 	vmrun = exits_of(SVM_EXIT_VMRUN);
 	other = exits_of(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_OTHER));
 	run_guest(svm->vmcb, svm->vmcb_gpa);
-	GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, (u32)SVM_EXIT_ERR);
+	GUEST_ASSERT_EQ((u32)svm->vmcb->control.exit_code, (u32)SVM_EXIT_ERR);
 	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_VMRUN) - vmrun, 1);
 	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_OTHER)), other);
 	GUEST_DONE();

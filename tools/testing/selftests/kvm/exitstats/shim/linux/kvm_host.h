@@ -293,12 +293,14 @@ static inline void kvm_make_request(int nr, struct kvm_vcpu *vcpu)
 	vcpu->requests |= 1ull << nr;
 }
 
-static inline bool kvm_check_request(int nr, struct kvm_vcpu *vcpu)
+static inline bool kvm_test_request(int nr, struct kvm_vcpu *vcpu)
 {
-	bool made = vcpu->requests & 1ull << nr;
+	return vcpu->requests & 1ull << nr;
+}
 
+static inline void kvm_clear_request(int nr, struct kvm_vcpu *vcpu)
+{
 	vcpu->requests &= ~(1ull << nr);
-	return made;
 }
 
 struct dentry;
