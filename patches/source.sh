@@ -53,8 +53,8 @@ cd "$dir"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site sid main" > sid.list
 sid="apt-get -o Dir::Etc::sourcelist=$dir/sid.list -o Dir::Etc::sourceparts=/dev/null
 	-o Dir::State::lists=$dir/lists -o Dir::Cache=$dir -o APT::Sandbox::User=root"
-"$progress" "looking for $package in Debian sid" update.log $sid update
-"$progress" "downloading $package from Debian sid" apt.log $sid download "$package"
+"$progress" "looking for $package in Debian sid" "$dir/update.log" $sid update
+"$progress" "downloading $package from Debian sid" "$dir/apt.log" $sid download "$package"
 dpkg -x "$package"_*.deb .
 rm -rf "$package"_*.deb lists
 echo "$dir/usr/src/$package.tar.xz"
