@@ -33,7 +33,7 @@ struct kvm_exitstats_account {
  * @buckets: the exits by the logarithm of the host TSC cycles that they took,
  *	     KVM_EXITSTATS_NR_BUCKETS of them; NULL before the first exit
  * @limit: kvm_exitstats_enter() takes the rare path for an exit that took longer: @longest,
- *	   but at most what the last bucket begins with
+ *	   but at most 2^32 - 1, so that its logarithm is the bucket
  * @longest: takes the place of that in the account, which is -1: each exit takes longer
  */
 struct kvm_exitstats_tail {

@@ -49,35 +49,6 @@ void die(const char *fmt, ...)
 	exit(LAB_ERROR);
 }
 
-char *format(const char *fmt, ...)
-{
-	va_list ap;
-	char *text;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		die("lab: out of memory");
-	va_end(ap);
-	return text;
-}
-
-/* Make room for one more element of an array of @nr. */
-void *grow(void *array, size_t nr, size_t size)
-{
-	if (nr & (nr - 1))
-		return array;
-	array = realloc(array, (nr ? 2 * nr : 1) * size);
-	if (!array)
-		die("lab: out of memory");
-	return array;
-}
-
-void add_word(struct words *words, const char *word)
-{
-	words->word = grow(words->word, words->nr, sizeof(*words->word));
-	words->word[words->nr++] = word ? format("%s", word) : NULL;
-}
-
 static void make_directory(const char *path)
 {
 	if (mkdir(path, 0777) && errno != EEXIST)

@@ -80,6 +80,7 @@ __attribute__((noreturn, format(printf, 1, 2))) void die(const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) char *format(const char *fmt, ...);
 void *grow(void *array, size_t nr, size_t size);
 void add_word(struct words *words, const char *word);
+bool has_word(const struct words *words, const char *word);
 
 /* plan.c */
 void set_variable(const char *name, const char *value, bool keep);

@@ -7,7 +7,8 @@ $(B)/init: $(LAB)/init.c $(LAB)/guest.h $(LAB)/stream.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -o $@ $<
 
-LAB_SOURCES := $(addprefix $(LAB)/, lab.c plan.c pack.c emulator.c relay.c oracle.c expect.c)
+LAB_SOURCES := $(addprefix $(LAB)/, lab.c words.c plan.c pack.c emulator.c \
+	relay.c oracle.c expect.c)
 LAB_CFLAGS = -Wall -Wextra -O2 -D_GNU_SOURCE -DLAB_SOURCE='"$(LAB)"' \
 	-I$(LINUX)/tools/testing/selftests
 $(B)/lab: $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done

@@ -26,29 +26,6 @@ void die(const char *fmt, ...)
 	exit(LAB_ERROR);
 }
 
-char *format(const char *fmt, ...)
-{
-	va_list ap;
-	char *text;
-
-	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
-	va_end(ap);
-	return text;
-}
-
-void *grow(void *array, size_t nr, size_t size)
-{
-	return realloc(array, (nr + 1) * size);
-}
-
-void add_word(struct words *words, const char *word)
-{
-	words->word = grow(words->word, words->nr, sizeof(*words->word));
-	words->word[words->nr++] = word ? format("%s", word) : NULL;
-}
-
 static void write_file(const char *path, const char *text)
 {
 	FILE *to = fopen(path, "w");

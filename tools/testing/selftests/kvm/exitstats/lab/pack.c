@@ -23,15 +23,13 @@ struct list {
 static void add_dir(struct list *list, const char *path)
 {
 	char *parent = strdup(path), *slash = strrchr(parent, '/');
-	size_t i;
 
 	*slash = 0;
 	if (*parent)
 		add_dir(list, parent);
 	free(parent);
-	for (i = 0; i < list->dirs.nr; i++)
-		if (!strcmp(list->dirs.word[i], path))
-			return;
+	if (has_word(&list->dirs, path))
+		return;
 	add_word(&list->dirs, path);
 	fprintf(list->to, "dir %s 755 0 0\n", path);
 }
@@ -39,16 +37,14 @@ static void add_dir(struct list *list, const char *path)
 static void add_file(struct list *list, const char *path, const char *source)
 {
 	char *dir = strdup(path);
-	size_t i;
 
 	*strrchr(dir, '/') = 0;
 	if (*dir)
 		add_dir(list, dir);
 	free(dir);
 	/* Programs share libraries. */
-	for (i = 0; i < list->files.nr; i++)
-		if (!strcmp(list->files.word[i], path))
-			return;
+	if (has_word(&list->files, path))
+		return;
 	add_word(&list->files, path);
 	if (access(source, R_OK))
 		die("%s: %s", source, strerror(errno));
