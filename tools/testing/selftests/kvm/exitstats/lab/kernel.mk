@@ -97,14 +97,15 @@ SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
 # The lab has no shared libraries. The selftests' build names all files by absolute paths,
 # which the compiler cache must not see: a clone elsewhere has the same objects.
-# 6.1 does not know which headers a test includes: make all of them anew. A make that has
-# waited for another one, which has done so, must not take the programs away from it.
+# 6.1 does not know which headers a test includes, and newer kernels know them under names
+# that are not those of their targets: make all tests anew. A make that has waited for
+# another one, which has done so, must not take the programs away from it.
 MAKE_START := $(shell date +%s)
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
 	@$(PROGRESS) "building the selftests" $(B)/selftests.log sh -c \
 		'[ $$(stat -c %Y $@ 2> /dev/null || echo 0) -ge $(MAKE_START) ] || \
-		{ rm -f $(SELFTEST_PROGS) $(TOOL_PROGS); $(KMAKE) -j$(JOBS) headers && \
+		{ rm -f $(SELFTEST_PROGS) $(SELFTEST_PROGS:=.o) $(TOOL_PROGS); $(KMAKE) -j$(JOBS) headers && \
 		LDFLAGS=-static CCACHE_BASEDIR=$(B) CCACHE_NOHASHDIR=1 $(OTHER_MAKE) \
 		-C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) CC="ccache gcc" -j$(JOBS) \
 		$(SELFTEST_PROGS) $(TOOL_PROGS) $(KVM_PROGS) $(SVM_PROGS); }'
