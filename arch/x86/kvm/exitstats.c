@@ -47,43 +47,67 @@ static __always_inline bool exitstats_is_reason(const struct kvm_vcpu_exitstats 
 }
 
 /*
- * Credit the latest exit with the time since @since, and count it if @over. Before the
- * first VM entry, the time is userspace's. The time started on this CPU.
+ * Credit the latest exit, *@reason, with the time since @since, and count it if @over. Before
+ * the first VM entry, the time is userspace's. The time started on this CPU.
+ * Return: the cycles that the exit has taken so far.
  */
-static __always_inline void exitstats_settle(struct kvm_vcpu_exitstats *stats, bool over, u64 now)
+static __always_inline u64 exitstats_settle(struct kvm_vcpu_exitstats *stats,
+					    struct kvm_exitstats_account **reason, bool over,
+					    u64 now)
 {
 	struct kvm_exitstats_account *all = &stats->accounts[KVM_EXITSTATS_ALL];
-	struct kvm_exitstats_account *reason = stats->account;
 	u64 cycles = now - stats->since, took = cycles;
+	bool first = stats->account != stats->pieces;
 
-	if (reason == stats->pieces) {
+	*reason = stats->account;
+	if (!first) {
+		*reason = stats->reason;
 		took += stats->took;
-		reason = stats->reason;
 	}
 
-	reason->cycles += cycles;
-	if (exitstats_is_reason(stats, reason)) {
+	(*reason)->cycles += cycles;
+	if (first || exitstats_is_reason(stats, *reason)) {
 		all->cycles += cycles;
 		barrier();	/* as in __kvm_exitstats_enter() */
-		if (over && !stats->counted) {
-			reason->exits++;
+		if (over && (first || !stats->counted)) {
+			(*reason)->exits++;
 			all->exits++;
 		}
-		if (over && took > *kvm_exitstats_longest(stats, reason))
-			*kvm_exitstats_longest(stats, reason) = took;
 	}
 	stats->since = now;
-	stats->reason = reason;
-	WRITE_ONCE(stats->took, took);
+	return took;
+}
+
+/*
+ * Keep @took if it is the longest exit of @reason.
+ * Return: false if it is not, and there is no histogram.
+ */
+static __always_inline bool exitstats_keep_longest(struct kvm_vcpu_exitstats *stats,
+						   struct kvm_exitstats_account *reason, u64 took)
+{
+	u64 *longest;
+
+	if (!exitstats_is_reason(stats, reason) || likely((s64)took <= (s64)reason->longest))
+		return false;
+
+	longest = kvm_exitstats_longest(stats, reason);
+	*longest = max(*longest, took);
+	return true;
 }
 
 /* Leave the latest exit for account @to. @over: the exit counts. */
 static __always_inline void exitstats_away(struct kvm_vcpu_exitstats *stats, u32 to, bool over,
 					   u64 now)
 {
-	exitstats_settle(stats, over, now);
-	if (over)
+	struct kvm_exitstats_account *reason;
+	u64 took = exitstats_settle(stats, &reason, over, now);
+
+	WRITE_ONCE(stats->took, took);
+	WRITE_ONCE(stats->reason, reason);
+	if (over) {
+		exitstats_keep_longest(stats, reason, took);
 		WRITE_ONCE(stats->counted, true);
+	}
 	stats->account = &stats->accounts[to];
 	stats->account->exits++;
 }
@@ -105,45 +129,44 @@ static __always_inline void exitstats_back(struct kvm_vcpu_exitstats *stats)
 }
 
 /*
- * Count an exit that is over in the histogram. The first of its reason takes the spare buckets:
- * there are some, as KVM handles the request for the next ones before it enters the guest again.
- * Return: whether it took them.
+ * Count an exit that is over and took @took cycles in the histogram. The first of its reason
+ * takes the spare buckets: there are some, as KVM handles the request for the next ones before
+ * it enters the guest again.
  */
-static __always_inline bool exitstats_count_bucket(struct kvm_vcpu_exitstats *stats)
+static __always_inline void exitstats_count_bucket(struct kvm_vcpu *vcpu,
+						   struct kvm_exitstats_account *reason, u64 took)
 {
-	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, stats->reason);
-	bool first = !tail->buckets;
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
 
-	if (likely(__kvm_exitstats_enter_tail(stats, stats->reason, stats->took)))
-		return false;
+	if (likely(__kvm_exitstats_enter_tail(stats, reason, took)))
+		return;
 
-	if (first) {
+	if (!tail->buckets) {
 		tail->buckets = stats->spare;
 		stats->spare = NULL;
+		kvm_make_request(KVM_REQ_EXITSTATS, vcpu);
 	}
-	tail->buckets[kvm_exitstats_bucket(stats->took)]++;
+	tail->buckets[kvm_exitstats_bucket(took)]++;
 	tail->limit = min_t(u64, tail->longest, BIT_ULL(KVM_EXITSTATS_NR_BUCKETS) - 1);
-	return first;
 }
 
-/* End the latest exit. Return: whether to make KVM_REQ_EXITSTATS. */
-static __always_inline bool exitstats_finish(struct kvm_vcpu_exitstats *stats, u64 now)
+/* End the latest exit. */
+static __always_inline void exitstats_finish(struct kvm_vcpu *vcpu, u64 now)
 {
-	bool request = false;
+	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	struct kvm_exitstats_account *reason;
+	u64 took = exitstats_settle(stats, &reason, true, now);
 
-	exitstats_settle(stats, true, now);
-	if (exitstats_is_reason(stats, stats->reason)) {
-		if (stats->tail)
-			request = exitstats_count_bucket(stats);
-		if (tracepoint_enabled(kvm_exitstats_tp)) {
-			stats->traced = stats->reason;
-			stats->traced_cycles = stats->took;
-			request = true;
-		}
-	}
+	if (exitstats_keep_longest(stats, reason, took) && stats->tail)
+		exitstats_count_bucket(vcpu, reason, took);
 	WRITE_ONCE(stats->counted, false);
-	WRITE_ONCE(stats->took, 0);
-	return request;
+
+	if (tracepoint_enabled(kvm_exitstats_tp) && exitstats_is_reason(stats, reason)) {
+		stats->traced = reason;
+		stats->traced_cycles = took;
+		kvm_make_request(KVM_REQ_EXITSTATS, vcpu);
+	}
 }
 
 /*
@@ -153,15 +176,13 @@ static __always_inline bool exitstats_finish(struct kvm_vcpu_exitstats *stats, u
 noinstr void __kvm_exitstats_enter_rare(struct kvm_vcpu *vcpu, u64 now)
 {
 	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
-	bool request = exitstats_finish(stats, now);
+
+	instrumentation_begin();
+	exitstats_finish(vcpu, now);
+	instrumentation_end();
 
 	stats->account = NULL;
 	stats->accounts[KVM_EXITSTATS_GUEST].exits++;
-
-	instrumentation_begin();
-	if (request)
-		kvm_make_request(KVM_REQ_EXITSTATS, vcpu);
-	instrumentation_end();
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(__kvm_exitstats_enter_rare);
 
@@ -202,8 +223,7 @@ void __kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
 		return;
 
 	preempt_disable();
-	if (exitstats_finish(stats, rdtsc()))
-		kvm_make_request(KVM_REQ_EXITSTATS, vcpu);
+	exitstats_finish(vcpu, rdtsc());
 	stats->account = &stats->accounts[kvm_exitstats_account_of(code)];
 	preempt_enable();
 }
@@ -242,14 +262,15 @@ void __kvm_exitstats_unblock(struct kvm_vcpu *vcpu)
 void __kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now)
 {
 	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
+	struct kvm_exitstats_account *reason;
 
 	if (!stats || !exitstats_is_reason(stats, stats->account))
 		return;
 
 	/* Before the first VM entry, there is no exit to leave. */
 	if (stats->account == stats->pieces && !exitstats_is_reason(stats, stats->reason)) {
-		exitstats_settle(stats, false, now);
-		stats->account = stats->reason;
+		exitstats_settle(stats, &reason, false, now);
+		stats->account = reason;
 		return;
 	}
 
@@ -330,6 +351,7 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 	u64 copy[KVM_EXITSTATS_NR_BUCKETS], exits, took, sum;
 	int i, retries = 100;
 	const u64 *from;
+	bool counted;
 
 	do {
 		exits = READ_ONCE(reason->exits);
@@ -339,13 +361,14 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 			copy[i] = from ? READ_ONCE(from[i]) : 0;
 			sum += copy[i];
 		}
-		/* Before @counted: an exit that ends now must not be taken for one of 0 cycles. */
 		took = READ_ONCE(stats->took);
-		if (READ_ONCE(stats->counted) && READ_ONCE(stats->reason) == reason) {
+		counted = READ_ONCE(stats->counted) && READ_ONCE(stats->reason) == reason;
+		if (counted) {
 			copy[kvm_exitstats_bucket(took)]++;
 			sum++;
 		}
-	} while (sum != exits && --retries);
+		/* What an earlier exit took is in @took until the next one is counted. */
+	} while ((sum != exits || (counted && took != READ_ONCE(stats->took))) && --retries);
 
 	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
 		buckets[i] += copy[i];

@@ -75,7 +75,7 @@ extern struct static_key_false_deferred kvm_exitstats_key;
 #define KVM_EXITSTATS_NO_INDEX		0xfb
 #define KVM_EXITSTATS_NR_INDEXES	0x100
 
-/* The distance in bytes of an exit reason's account from the first account. */
+/* Where the account of an exit reason is in a ledger, in bytes. */
 extern u16 kvm_exitstats_offset_of[KVM_EXITSTATS_NR_INDEXES];
 
 /* Pass @code untruncated, so that an unknown code is not mistaken for a known one. */
@@ -173,8 +173,7 @@ static __always_inline void __kvm_exitstats_exit(struct kvm_vcpu_exitstats *stat
 	OPTIMIZER_HIDE_VAR(cycles);	/* one addition to memory */
 	stats->accounts[KVM_EXITSTATS_GUEST].cycles += cycles;
 	stats->since = now;
-	stats->account = (void *)stats->accounts +
-			 kvm_exitstats_offset_of[kvm_exitstats_index(code)];
+	stats->account = (void *)stats + kvm_exitstats_offset_of[kvm_exitstats_index(code)];
 }
 
 /* Right before VM entry; the account "guest" starts. */

@@ -63,7 +63,7 @@ static const struct exitstats_range *exitstats_ranges(u32 numbering, size_t *nr)
 
 static void exitstats_set_offset(u32 index, u32 account)
 {
-	kvm_exitstats_offset_of[index] = account * sizeof(struct kvm_exitstats_account);
+	kvm_exitstats_offset_of[index] = offsetof(struct kvm_vcpu_exitstats, accounts[account]);
 }
 
 /* Give each exit reason of @numbering its account. */
@@ -96,7 +96,8 @@ u32 kvm_exitstats_account_of(u64 code)
 	unsigned long index = array_index_nospec(kvm_exitstats_index(code),
 						 KVM_EXITSTATS_NR_INDEXES);
 
-	return kvm_exitstats_offset_of[index] / sizeof(struct kvm_exitstats_account);
+	return (kvm_exitstats_offset_of[index] - offsetof(struct kvm_vcpu_exitstats, accounts)) /
+	       sizeof(struct kvm_exitstats_account);
 }
 
 /* Does the CPU's manual define exit reason @code, which may come from the guest? */

@@ -64,7 +64,8 @@ enum {
  *	     same amount, so that the accounts always add up to @since - @created
  * @reason: while @account is not an exit reason, the account of the latest exit; before
  *	    the first VM entry, userspace
- * @took: host TSC cycles of the latest exit's earlier pieces
+ * @took: while @account is not an exit reason, host TSC cycles of the latest exit's
+ *	  earlier pieces
  * @pieces: stands in for @reason as @account while an exit goes on after its first
  *	    piece. Its longest exit is -1, so that kvm_exitstats_enter() takes the rare path
  * @spare: buckets for the next exit reason that needs some, zeroed: VM entry cannot

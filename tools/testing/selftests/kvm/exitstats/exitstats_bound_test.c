@@ -205,6 +205,7 @@ TEST_F(bound, every_code)
 	u32 account;
 	bool has_account;
 
+	run_begin(self->vcpu);
 	vm_enter(self->vcpu);
 	for (i = 0; i < 0x10000 + ARRAY_SIZE(beyond); i++) {
 		code = i < 0x10000 ? i : beyond[i - 0x10000];
@@ -250,6 +251,7 @@ TEST_F(bound, cycles_first)
 	u32 accounts[] = { account_of(variant->known, true), KVM_EXITSTATS_ALL };
 	int i, userspace;
 
+	run_begin(self->vcpu);
 	vm_enter(self->vcpu);
 	for (i = 0; i < ARRAY_SIZE(accounts); i++) {
 		for (userspace = 0; userspace <= 1; userspace++) {
@@ -583,6 +585,7 @@ TEST_F(bound, every_bucket)
 	if (!variant->histogram)
 		SKIP(return, "without a histogram");
 
+	run_begin(self->vcpu);
 	vm_enter(self->vcpu);
 	for (i = 0; i < 4 * nr; i++) {
 		/* Upwards and downwards */
@@ -673,6 +676,46 @@ TEST_F(bound, remote_reader)
 	run_end(self->vcpu);
 }
 
+/* The end of a count that its reader sees the beginning of */
+static u64 counted_took;
+
+static void count_meanwhile(void)
+{
+	if (!hook_countdown || --hook_countdown)
+		return;
+	WRITE_ONCE(hook_vcpu->arch.exitstats->took, counted_took);
+	WRITE_ONCE(hook_vcpu->arch.exitstats->counted, true);
+}
+
+/* An exit is counted, but a reader does not see yet what it took. */
+TEST_F(bound, reader_amid_count)
+{
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS], earlier = 1 << 20;
+	u32 account = account_of(variant->known, true), step;
+
+	if (!variant->histogram)
+		SKIP(return, "without a histogram");
+
+	hook_vcpu = self->vcpu;
+	run_begin(self->vcpu);
+	vm_enter(self->vcpu);
+	kvm_exitstats_exit(self->vcpu, variant->known);
+	shim_tsc += CYCLES;
+	run_end(self->vcpu);
+	counted_took = self->vcpu->arch.exitstats->took;
+	ASSERT_EQ(counted_took, CYCLES);
+
+	for (step = 1; step <= 40; step++) {
+		self->vcpu->arch.exitstats->took = earlier;
+		self->vcpu->arch.exitstats->counted = false;
+		hook_countdown = step;
+		shim_read_hook = count_meanwhile;
+		ASSERT_EQ(read_buckets(self->vcpu, account, buckets), 1);
+		shim_read_hook = NULL;
+		ASSERT_EQ(buckets[bucket_of(CYCLES)], 1);
+	}
+}
+
 /* In the middle of an update, no bucket is behind, and none is ahead by more than the exit. */
 static u64 torn_before[KVM_EXITSTATS_NR_BUCKETS];
 static u32 torn_account, torn_bucket;
@@ -701,6 +744,7 @@ TEST_F(bound, middle_of_update)
 	hook_vcpu = self->vcpu;
 	torn_account = account_of(variant->known, true);
 	hook_calls = 0;
+	run_begin(self->vcpu);
 	vm_enter(self->vcpu);
 	for (i = 0; i < 200; i++) {
 		cycles = 1 + random_below(1000);
@@ -723,6 +767,7 @@ TEST_F(bound, snapshot)
 	u64 created = self->vcpu->arch.exitstats->created, sum = 0;
 	u32 i;
 
+	run_begin(self->vcpu);
 	vm_enter(self->vcpu);
 	shim_tsc += 1000;
 	kvm_exitstats_exit(self->vcpu, variant->known);
@@ -1003,6 +1048,7 @@ TEST_F(bound, guest_tsc_buckets)
 	if (!variant->histogram)
 		SKIP(return, "without a histogram");
 
+	run_begin(self->vcpu);
 	vm_enter(self->vcpu);
 	for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
 		for (i = 0; i <= b; i++) {

@@ -309,6 +309,8 @@ int main(void)
 			fprintf(stderr, "core_bench: out of memory\n");
 			return 1;
 		}
+		kvm_exitstats_run_begin(&vcpus[i]);
+		kvm_exitstats_load(&vcpus[i]);
 		kvm_exitstats_enter(&vcpus[i]);
 	}
 
