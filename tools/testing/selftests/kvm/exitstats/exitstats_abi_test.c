@@ -274,8 +274,7 @@ static void guest_accounts(void)
 	halted = exits_of(ACCOUNT(HALTED));
 	GUEST_ASSERT_EQ(halted, 0);
 	GUEST_ASSERT_EQ(cycles_of(ACCOUNT(HALTED)), 0);
-	x2apic_write_reg(APIC_TDCR, 0xb);
-	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_ONESHOT | TEST_VECTOR);
+	guest_set_timer(APIC_LVT_TIMER_ONESHOT);
 	x2apic_write_reg(APIC_TMICT, 20000000);
 	asm volatile("sti; hlt; cli" : : : "memory");
 	GUEST_ASSERT_EQ(exits_of(ACCOUNT(HALTED)), 1);

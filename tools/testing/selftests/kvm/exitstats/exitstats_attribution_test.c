@@ -57,8 +57,7 @@ static void guest_halts(void)
 {
 	u64 start;
 
-	x2apic_write_reg(APIC_TDCR, 0xb);
-	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | TEST_VECTOR);
+	guest_set_timer(APIC_LVT_TIMER_PERIODIC);
 	start = tsc();
 	x2apic_write_reg(APIC_TMICT, guest_timer_ns);
 	asm volatile("sti; hlt; cli" : : : "memory");
@@ -140,7 +139,6 @@ static void guest_reads_port(void)
 static void guest_main(void)
 {
 	x2apic_enable();
-	x2apic_write_reg(APIC_SPIV, APIC_SPIV_APIC_ENABLED | 0xff);
 	for (;;) {
 		GUEST_SYNC(0);
 		guest_step();

@@ -194,12 +194,10 @@ static void guest_halted(void)
 	u64 tsc, cycles, halted;
 
 	x2apic_enable();
-	x2apic_write_reg(APIC_TDCR, 0xb);
-	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_ONESHOT | TEST_VECTOR);
+	guest_set_timer(APIC_LVT_TIMER_ONESHOT);
 
 	tsc = rdtsc();
 	cycles = total_cycles();
-	/* APIC bus cycles are nanoseconds in KVM. */
 	x2apic_write_reg(APIC_TMICT, 50000000);
 	asm volatile("sti; hlt; cli" : : : "memory");
 	guest_hypercall();

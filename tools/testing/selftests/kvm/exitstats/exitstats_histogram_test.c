@@ -39,12 +39,9 @@ static u64 bucket_exits(u32 b, u32 reason, u32 of_vcpu)
 static void guest_setup(void)
 {
 	x2apic_enable();
-	x2apic_write_reg(APIC_SPIV, APIC_SPIV_APIC_ENABLED | 0xff);
-	x2apic_write_reg(APIC_TDCR, 0xb);
-	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_ONESHOT | TEST_VECTOR);
+	guest_set_timer(APIC_LVT_TIMER_ONESHOT);
 }
 
-/* APIC bus cycles are nanoseconds in KVM. */
 static void guest_halt(u32 nsec)
 {
 	x2apic_write_reg(APIC_TMICT, nsec);

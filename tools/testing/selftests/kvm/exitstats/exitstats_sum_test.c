@@ -62,16 +62,12 @@ static void guest_exits(void)
 	}
 }
 
-/*
- * The timer is periodic: if its interrupt comes before HLT, there is another. 500 us, in APIC
- * bus cycles of 1 ns.
- */
+/* The timer is periodic: if its interrupt comes before HLT, there is another. */
 static void guest_halts(void)
 {
 	int i;
 
-	x2apic_write_reg(APIC_TDCR, 0xb);
-	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | TEST_VECTOR);
+	guest_set_timer(APIC_LVT_TIMER_PERIODIC);
 	x2apic_write_reg(APIC_TMICT, 500000);
 	for (i = 0; i < 20; i++)
 		asm volatile("sti; hlt; cli" : : : "memory");
@@ -115,7 +111,6 @@ static void guest_reads(void)
 static void guest_main(void)
 {
 	x2apic_enable();
-	x2apic_write_reg(APIC_SPIV, APIC_SPIV_APIC_ENABLED | 0xff);
 	for (;;) {
 		GUEST_SYNC(0);
 		guest_step();

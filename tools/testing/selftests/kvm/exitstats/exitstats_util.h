@@ -196,6 +196,13 @@ static inline void guest_irq_handler(struct ex_regs *regs)
 	x2apic_write_reg(APIC_EOI, 0);
 }
 
+/* Set up the APIC's timer. APIC_TMICT starts it, in APIC bus cycles: nanoseconds in KVM. */
+static inline void guest_set_timer(u32 mode)
+{
+	x2apic_write_reg(APIC_TDCR, 0xb);
+	x2apic_write_reg(APIC_LVTT, mode | TEST_VECTOR);
+}
+
 /*
  * For a vCPU that is about to halt, by its APIC ID: HLT will end. QEMU's TCG may lose STI's
  * shadow, take the interrupt before HLT, and sleep for ever.

@@ -53,7 +53,6 @@ static void guest_look_at_all(void)
 static void guest_main(void)
 {
 	x2apic_enable();
-	x2apic_write_reg(APIC_SPIV, APIC_SPIV_APIC_ENABLED | 0xff);
 	for (;;) {
 		GUEST_SYNC(0);
 		guest_look_at_all();
@@ -68,10 +67,8 @@ static void guest_work(void)
 	u32 id, i;
 
 	x2apic_enable();
-	x2apic_write_reg(APIC_SPIV, APIC_SPIV_APIC_ENABLED | 0xff);
 	id = x2apic_read_reg(APIC_ID);
-	x2apic_write_reg(APIC_TDCR, 0xb);
-	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | TEST_VECTOR);
+	guest_set_timer(APIC_LVT_TIMER_PERIODIC);
 	for (;;) {
 		GUEST_SYNC(0);
 		for (i = 0; i < guest_nr_calls * id; i++)
