@@ -17,9 +17,9 @@ $(B)/lab: $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
 # What the lab's kernel has counted in all VMs, for the oracle; and what it has traced
 LAB_MODULES := $(B)/oracle/lab_oracle.ko $(B)/tracer/lab_tracer.ko
 $(foreach m,$(LAB_MODULES),$(eval $(m): $(LAB)/$(basename $(notdir $(m))).c))
-$(LAB_MODULES): $(B)/kernel.done
+$(LAB_MODULES): $(LAB)/lab_ledgers.h $(B)/kernel.done
 	@mkdir -p $(@D)
-	@cp $(LAB)/$(basename $(@F)).c $(@D)
+	@cp $(filter $(LAB)/%,$^) $(@D)
 	@printf '%s\n' 'obj-m := $(basename $(@F)).o' 'ccflags-y := -I $$(srctree)/arch/x86/kvm' > $(@D)/Kbuild
 	@$(PROGRESS) "building the module $(basename $(@F))" $(@D)/log $(KMAKE) M=$(@D) modules
 
