@@ -37,8 +37,7 @@ struct spell {
 	bool over;
 };
 
-/* What the guest does between two GUEST_SYNC()s, and how long it took that */
-static void (*guest_step)(void);
+/* How long the guest spins, and how long its step took */
 static u64 guest_cycles, guest_took;
 static u32 guest_timer_ns;
 static bool guest_runs, guest_stop;
@@ -136,15 +135,6 @@ static void guest_reads_port(void)
 	port_read(TEST_PORT);
 }
 
-static void guest_main(void)
-{
-	x2apic_enable();
-	for (;;) {
-		GUEST_SYNC(0);
-		guest_step();
-	}
-}
-
 static void begin(struct spell *spell)
 {
 	struct kvm_vm *vm = vm_create_with_one_vcpu(&spell->vcpu, guest_main);
@@ -170,8 +160,7 @@ static u64 have_guest(struct spell *spell, void (*step)(void))
 {
 	struct kvm_vm *vm = spell->vcpu->vm;
 
-	guest_step = step;
-	sync_global_to_guest(vm, guest_step);
+	set_guest_step(vm, step);
 	ledger_read(&spell->ledger, &spell->before);
 	TEST_ASSERT_EQ(run_guest(spell->vcpu), UCALL_SYNC);
 	ledger_read(&spell->ledger, &spell->after);
@@ -544,8 +533,7 @@ TEST_F(attribution, completion)
 	struct reading *before = &spell->before, *after = &spell->after;
 	int i;
 
-	guest_step = guest_reads_port;
-	sync_global_to_guest(spell->vcpu->vm, guest_step);
+	set_guest_step(spell->vcpu->vm, guest_reads_port);
 	vcpu_run(spell->vcpu);
 	TEST_ASSERT_KVM_EXIT_REASON(spell->vcpu, KVM_EXIT_IO);
 	TEST_ASSERT_EQ(spell->vcpu->run->io.port, TEST_PORT);

@@ -44,6 +44,24 @@ static inline void guest_spin(u64 cycles)
 	asm volatile("cli");
 }
 
+/* What guest_main() does between two GUEST_SYNC()s */
+static void (*guest_step)(void);
+
+static inline void guest_main(void)
+{
+	x2apic_enable();
+	for (;;) {
+		GUEST_SYNC(0);
+		guest_step();
+	}
+}
+
+static inline void set_guest_step(struct kvm_vm *vm, void (*step)(void))
+{
+	guest_step = step;
+	sync_global_to_guest(vm, guest_step);
+}
+
 static inline u64 guest_time(u32 account)
 {
 	return cycles_of(KVM_EXITSTATS_SELECT_ACCOUNT(account) | KVM_EXITSTATS_SELECT_VCPU);

@@ -30,9 +30,8 @@ struct life {
 	int next_late;
 };
 
-/* What the guest does between two GUEST_SYNC()s */
-static void (*guest_step)(void);
-static u64 guest_cycles;	/* for how long */
+/* How long the guest spins, and where it writes */
+static u64 guest_cycles;
 static unsigned long guest_address;
 static bool guest_stop;
 
@@ -108,15 +107,6 @@ static void guest_reads(void)
 	}
 }
 
-static void guest_main(void)
-{
-	x2apic_enable();
-	for (;;) {
-		GUEST_SYNC(0);
-		guest_step();
-	}
-}
-
 /* The accounts add up to @sum at a moment between @before and @after. */
 static bool fits(struct life *life, u64 before, u64 sum, u64 after)
 {
@@ -171,8 +161,7 @@ static void set_step(struct life *life, void (*step)(void))
 	if (!life->started)
 		TEST_ASSERT_EQ(run_guest(life->vcpu), UCALL_SYNC);
 	life->started = true;
-	guest_step = step;
-	sync_global_to_guest(life->vcpu->vm, guest_step);
+	set_guest_step(life->vcpu->vm, step);
 }
 
 static void have_guest(struct life *life, void (*step)(void))

@@ -50,15 +50,6 @@ static void guest_look_at_all(void)
 		guest_look(ACCOUNTS + i, KVM_EXITSTATS_SELECT_ACCOUNT(i));
 }
 
-static void guest_main(void)
-{
-	x2apic_enable();
-	for (;;) {
-		GUEST_SYNC(0);
-		guest_look_at_all();
-	}
-}
-
 /* Each vCPU in its own way: hypercalls and, but for vCPU 0, HLT */
 static u32 guest_nr_calls;
 
@@ -110,6 +101,7 @@ FIXTURE_SETUP(vcpus)
 	self->vm = vm_create(NR_VCPUS);
 	guest_nr_calls = NR_CALLS;
 	sync_global_to_guest(self->vm, guest_nr_calls);
+	set_guest_step(self->vm, guest_look_at_all);
 	for (i = 0; i < NR_VCPUS; i++) {
 		self->vcpus[i] = vm_vcpu_add(self->vm, i, i ? guest_work : guest_main);
 		ledger_open(&self->ledgers[i], self->vcpus[i]);
