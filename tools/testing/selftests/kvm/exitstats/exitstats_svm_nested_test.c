@@ -3,15 +3,7 @@
  * KVM exitstats: exits of a nested guest on SVM. KVM sees them first, and counts them
  * for the VM that is there for it, whatever L1 then makes of them.
  */
-#include "kvm_util.h"
-#include "svm_util.h"
-
-/* The framework's, which enters L2, and exitstats_util.h's have the same name. */
-#define run_guest run_vcpu
-#include "exitstats_util.h"
-#undef run_guest
-
-#define NR_EXITS	20
+#include "exitstats_nested.h"
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_svm_nested);
 
@@ -28,29 +20,31 @@ static void l1_init(struct svm_test_data *svm, void *l2_code)
 	generic_svm_setup(svm, l2_code, &l2_stack[ARRAY_SIZE(l2_stack)]);
 }
 
+static u64 l1_enter(void *data)
+{
+	struct svm_test_data *svm = data;
+
+	run_guest(svm->vmcb, svm->vmcb_gpa);
+	return svm->vmcb->control.exit_code;
+}
+
+static void l1_skip(void *data)
+{
+	struct svm_test_data *svm = data;
+
+	svm->vmcb->save.rip += 2;
+}
+
 /* L1 takes L2's CPUID and VMMCALL: of each exit, one VMRUN. */
 static void l1_cpuid(struct svm_test_data *svm)
 {
-	u64 cpuid, vmmcall_, vmrun;
-	int i;
+	u64 vmrun;
 
 	l1_init(svm, l2_cpuid);
 	svm->vmcb->control.intercept |= BIT_ULL(INTERCEPT_CPUID);
-	vmmcall_ = exits_of(SVM_EXIT_VMMCALL);
 	vmrun = exits_of(SVM_EXIT_VMRUN);
-	cpuid = exits_of(SVM_EXIT_CPUID);
+	l1_takes_all(svm, l1_enter, l1_skip);
 
-	for (i = 0; i < NR_EXITS; i++) {
-		run_guest(svm->vmcb, svm->vmcb_gpa);
-		GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, SVM_EXIT_CPUID);
-		svm->vmcb->save.rip += 2;
-	}
-	run_guest(svm->vmcb, svm->vmcb_gpa);
-	GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, SVM_EXIT_VMMCALL);
-
-	/* Those of L2, and the reading before. */
-	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_CPUID) - cpuid, NR_EXITS + 1);
-	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_VMMCALL) - vmmcall_, 1);
 	/* Those of L1, which enter L2. */
 	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_VMRUN) - vmrun, NR_EXITS + 1);
 	GUEST_DONE();
@@ -77,16 +71,6 @@ static void l1_lets_l2_read(struct svm_test_data *svm)
 	GUEST_ASSERT_EQ(svm->vmcb->control.exit_code, SVM_EXIT_VMMCALL);
 	GUEST_ASSERT_EQ(l2_read, vmrun + 1);
 	GUEST_DONE();
-}
-
-static void run_l1(struct kvm_vcpu *vcpu, void *l1_code)
-{
-	u64 svm;
-
-	vcpu_alloc_svm(vcpu->vm, &svm);
-	vcpu_arch_set_entry_point(vcpu, l1_code);
-	vcpu_args_set(vcpu, 1, svm);
-	run_to_done(vcpu);
 }
 
 TEST_F(exitstats_svm_nested, l2_exits)
