@@ -695,38 +695,30 @@ TEST(only_for_who_asks)
 
 TEST(statistics_are_described)
 {
-	struct kvm_stats_header with_header, without_header;
-	struct kvm_stats_desc *with, *without, *desc;
 	struct kvm_vm *with_vm, *without_vm;
-	size_t size;
-	int fd;
+	struct stats_file with, without;
+	struct kvm_stats_desc *desc;
 
-	fd = vcpu_get_stats_fd(create_one(&with_vm, WITH_HISTOGRAM, guest_mix));
-	read_stats_header(fd, &with_header);
-	with = read_stats_descriptors(fd, &with_header);
-	close(fd);
-	fd = vcpu_get_stats_fd(create_one(&without_vm, KVM_EXITSTATS_COUNT, guest_mix));
-	read_stats_header(fd, &without_header);
-	without = read_stats_descriptors(fd, &without_header);
-	close(fd);
+	with = open_stats(create_one(&with_vm, WITH_HISTOGRAM, guest_mix));
+	without = open_stats(create_one(&without_vm, KVM_EXITSTATS_COUNT, guest_mix));
 
 	/* One more, behind all others */
-	TEST_ASSERT_EQ(with_header.num_desc, without_header.num_desc + 1);
-	size = without_header.num_desc * get_stats_descriptor_size(&without_header);
-	TEST_ASSERT(!memcmp(with, without, size), "the other statistics differ");
-	desc = get_stats_descriptor(with, without_header.num_desc, &with_header);
+	TEST_ASSERT_EQ(with.header.num_desc, without.header.num_desc + 1);
+	TEST_ASSERT(!memcmp(with.descs, without.descs, size_of_descs(&without)),
+		    "the other statistics differ");
+	desc = stat_desc(&with, without.header.num_desc);
 	TEST_ASSERT(!strcmp(desc->name, "exit_cycles_hist"), "%s", desc->name);
 	TEST_ASSERT_EQ(desc->flags, KVM_STATS_TYPE_LOG_HIST | KVM_STATS_UNIT_CYCLES |
 				    KVM_STATS_BASE_POW10);
 	TEST_ASSERT_EQ(desc->exponent, 0);
 	TEST_ASSERT_EQ(desc->size, NR_LOG_BUCKETS);
 	TEST_ASSERT_EQ(desc->bucket_size, 0);
-	desc = get_stats_descriptor(with, without_header.num_desc - 1, &with_header);
+	desc = stat_desc(&with, without.header.num_desc - 1);
 	TEST_ASSERT_EQ(desc->offset + sizeof(u64),
-		       get_stats_descriptor(with, without_header.num_desc, &with_header)->offset);
+		       stat_desc(&with, without.header.num_desc)->offset);
 
-	free(with);
-	free(without);
+	close_stats(&with);
+	close_stats(&without);
 	kvm_vm_free(with_vm);
 	kvm_vm_free(without_vm);
 }

@@ -50,25 +50,6 @@ static struct kvm_vm *create_vm(struct kvm_vcpu **vcpus)
 	return vm;
 }
 
-/* What a vCPU's statistics begin with, up to the data */
-struct descriptors {
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
-	size_t size;
-};
-
-static struct descriptors read_descriptors(struct kvm_vcpu *vcpu)
-{
-	int fd = vcpu_get_stats_fd(vcpu);
-	struct descriptors d;
-
-	read_stats_header(fd, &d.header);
-	d.descs = read_stats_descriptors(fd, &d.header);
-	d.size = d.header.num_desc * get_stats_descriptor_size(&d.header);
-	close(fd);
-	return d;
-}
-
 /* KVM's usual statistics, and behind them those of exitstats. */
 static const struct {
 	const char *name;
@@ -88,16 +69,15 @@ static const struct {
 TEST(stats_descriptors)
 {
 	struct kvm_stats_desc *desc;
-	struct descriptors d;
+	struct stats_file file;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = vm_create_with_one_vcpu(&vcpu, guest_exit);
 	bool hist;
 	int i;
 
-	d = read_descriptors(vcpu);
+	file = open_stats(vcpu);
 	for (i = 0; i < ARRAY_SIZE(own_stats); i++) {
-		desc = get_stats_descriptor(d.descs, d.header.num_desc - ARRAY_SIZE(own_stats) + i,
-					    &d.header);
+		desc = stat_desc(&file, file.header.num_desc - ARRAY_SIZE(own_stats) + i);
 		hist = own_stats[i].type == KVM_STATS_TYPE_LINEAR_HIST;
 		TEST_ASSERT(!strcmp(desc->name, own_stats[i].name), "%s instead of %s",
 			    desc->name, own_stats[i].name);
@@ -108,7 +88,7 @@ TEST(stats_descriptors)
 		TEST_ASSERT_EQ(desc->size, hist ? NR_SLOTS : 1);
 		TEST_ASSERT_EQ(desc->bucket_size, hist);
 	}
-	free(d.descs);
+	close_stats(&file);
 	kvm_vm_free(vm);
 }
 
@@ -116,24 +96,25 @@ TEST(stats_descriptors)
 TEST(stats_of_a_vm_that_does_not_count)
 {
 	struct kvm_vm *off_vm = vm_create(1), *on_vm = vm_create(1);
-	struct descriptors off, on;
+	struct stats_file off, on;
 	int i, j;
 
 	vm_enable_cap(off_vm, KVM_CAP_X86_EXITSTATS, 0);
-	off = read_descriptors(vm_vcpu_add(off_vm, 0, guest_exit));
-	on = read_descriptors(vm_vcpu_add(on_vm, 0, guest_exit));
+	off = open_stats(vm_vcpu_add(off_vm, 0, guest_exit));
+	on = open_stats(vm_vcpu_add(on_vm, 0, guest_exit));
 
 	TEST_ASSERT_EQ(on.header.num_desc, off.header.num_desc + ARRAY_SIZE(own_stats));
 	TEST_ASSERT_EQ(on.header.desc_offset, off.header.desc_offset);
-	TEST_ASSERT_EQ(off.header.data_offset, off.header.desc_offset + off.size);
-	TEST_ASSERT_EQ(on.header.data_offset, on.header.desc_offset + on.size);
-	TEST_ASSERT(!memcmp(on.descs, off.descs, off.size), "KVM's usual statistics differ");
+	TEST_ASSERT_EQ(off.header.data_offset, off.header.desc_offset + size_of_descs(&off));
+	TEST_ASSERT_EQ(on.header.data_offset, on.header.desc_offset + size_of_descs(&on));
+	TEST_ASSERT(!memcmp(on.descs, off.descs, size_of_descs(&off)),
+		    "KVM's usual statistics differ");
 	for (i = 0; i < off.header.num_desc; i++)
 		for (j = 0; j < ARRAY_SIZE(own_stats); j++)
-			TEST_ASSERT(strcmp(get_stats_descriptor(off.descs, i, &off.header)->name,
-					   own_stats[j].name), "%s", own_stats[j].name);
-	free(off.descs);
-	free(on.descs);
+			TEST_ASSERT(strcmp(stat_desc(&off, i)->name, own_stats[j].name), "%s",
+				    own_stats[j].name);
+	close_stats(&off);
+	close_stats(&on);
 	kvm_vm_free(off_vm);
 	kvm_vm_free(on_vm);
 }
@@ -201,17 +182,12 @@ TEST(stats_outlive_the_vm_fd)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm = create_vm(vcpus);
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
 	int fd = vcpu_get_stats_fd(vcpus[2]);
-	u64 exits[MAX_SLOTS];
+	struct stats stats;
 
 	kvm_vm_free(vm);
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	read_stat(fd, &header, descs, "exits_by_reason", exits, NR_SLOTS);
-	TEST_ASSERT_EQ(exits[EXIT_FLUSH], 2 * NR_EXITS);
-	free(descs);
+	read_stats_fd(fd, &stats);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_FLUSH], 2 * NR_EXITS);
 	close(fd);
 }
 

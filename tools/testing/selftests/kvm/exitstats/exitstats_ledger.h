@@ -87,10 +87,10 @@ struct reading {
 	u64 cycles_by_reason[MAX_SLOTS];
 };
 
-static inline u64 *ledger_find(struct ledger *ledger, struct kvm_stats_header *header,
-			       struct kvm_stats_desc *descs, const char *name, u32 *nr)
+static inline u64 *ledger_find(struct ledger *ledger, struct stats_file *file, const char *name,
+			       u32 *nr)
 {
-	struct kvm_stats_desc *desc = find_stat_desc(header, descs, name);
+	struct kvm_stats_desc *desc = find_stat_desc(file, name);
 
 	TEST_ASSERT(desc, "no statistic %s", name);
 	*nr = desc->size;
@@ -99,34 +99,32 @@ static inline u64 *ledger_find(struct ledger *ledger, struct kvm_stats_header *h
 
 static inline void ledger_open(struct ledger *ledger, struct kvm_vcpu *vcpu)
 {
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs, *desc;
+	struct stats_file file = open_stats(vcpu);
+	struct kvm_stats_desc *desc;
 	char name[32];
 	u32 nr;
 	int i;
 
 	memset(ledger, 0, sizeof(*ledger));
-	ledger->fd = vcpu_get_stats_fd(vcpu);
-	read_stats_header(ledger->fd, &header);
-	descs = read_stats_descriptors(ledger->fd, &header);
-	for (i = 0; i < header.num_desc; i++) {
-		desc = get_stats_descriptor(descs, i, &header);
+	ledger->fd = file.fd;
+	for (i = 0; i < file.header.num_desc; i++) {
+		desc = stat_desc(&file, i);
 		ledger->size = max(ledger->size, desc->offset + desc->size * sizeof(u64));
 	}
-	ledger->offset = header.data_offset;
+	ledger->offset = file.header.data_offset;
 	ledger->data = calloc(1, ledger->size);
 
-	ledger->exits = ledger_find(ledger, &header, descs, "exits", &nr);
+	ledger->exits = ledger_find(ledger, &file, "exits", &nr);
 	for (i = 0; i < NR_TIMES; i++) {
 		snprintf(name, sizeof(name), "%s_cycles", time_names[i]);
-		ledger->times[i] = ledger_find(ledger, &header, descs, name, &nr);
+		ledger->times[i] = ledger_find(ledger, &file, name, &nr);
 	}
-	ledger->longest = ledger_find(ledger, &header, descs, "longest_exit_cycles", &nr);
-	ledger->exits_by_reason = ledger_find(ledger, &header, descs, "exits_by_reason", &nr);
-	ledger->cycles_by_reason = ledger_find(ledger, &header, descs, "cycles_by_reason", &nr);
+	ledger->longest = ledger_find(ledger, &file, "longest_exit_cycles", &nr);
+	ledger->exits_by_reason = ledger_find(ledger, &file, "exits_by_reason", &nr);
+	ledger->cycles_by_reason = ledger_find(ledger, &file, "cycles_by_reason", &nr);
 	TEST_ASSERT(nr <= MAX_SLOTS, "%u exit reasons", nr);
 	ledger->nr_buckets = nr;
-	free(descs);
+	free(file.descs);
 }
 
 static inline void ledger_close(struct ledger *ledger)
@@ -155,16 +153,6 @@ static inline void ledger_read(struct ledger *ledger, struct reading *r)
 		r->exits_by_reason[i] = ledger->exits_by_reason[i];
 		r->cycles_by_reason[i] = ledger->cycles_by_reason[i];
 	}
-}
-
-static inline u64 sum_of(const u64 *figures, int nr)
-{
-	u64 sum = 0;
-	int i;
-
-	for (i = 0; i < nr; i++)
-		sum += figures[i];
-	return sum;
 }
 
 /* The TSC cycles of a number of microseconds, on this host */

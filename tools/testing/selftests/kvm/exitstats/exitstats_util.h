@@ -228,70 +228,90 @@ struct stats {
 	u64 cycles_by_reason[MAX_SLOTS];
 };
 
-static inline struct kvm_stats_desc *find_stat_desc(struct kvm_stats_header *header,
-						    struct kvm_stats_desc *descs,
-						    const char *name)
+/* The file itself: the descriptors say where in it the data are. */
+struct stats_file {
+	int fd;
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+};
+
+static inline struct stats_file stats_file_of(int fd)
 {
-	struct kvm_stats_desc *desc;
+	struct stats_file file = { .fd = fd };
+
+	read_stats_header(fd, &file.header);
+	file.descs = read_stats_descriptors(fd, &file.header);
+	return file;
+}
+
+static inline struct stats_file open_stats(struct kvm_vcpu *vcpu)
+{
+	return stats_file_of(vcpu_get_stats_fd(vcpu));
+}
+
+static inline void close_stats(struct stats_file *file)
+{
+	free(file->descs);
+	close(file->fd);
+}
+
+static inline size_t size_of_descs(struct stats_file *file)
+{
+	return file->header.num_desc * get_stats_descriptor_size(&file->header);
+}
+
+static inline struct kvm_stats_desc *stat_desc(struct stats_file *file, int i)
+{
+	return get_stats_descriptor(file->descs, i, &file->header);
+}
+
+static inline struct kvm_stats_desc *find_stat_desc(struct stats_file *file, const char *name)
+{
 	int i;
 
-	for (i = 0; i < header->num_desc; i++) {
-		desc = get_stats_descriptor(descs, i, header);
-		if (!strcmp(desc->name, name))
-			return desc;
-	}
+	for (i = 0; i < file->header.num_desc; i++)
+		if (!strcmp(stat_desc(file, i)->name, name))
+			return stat_desc(file, i);
 	return NULL;
 }
 
-static inline bool find_stat(int fd, struct kvm_stats_header *header,
-			     struct kvm_stats_desc *descs, const char *name,
-			     u64 *data, size_t nr)
+static inline bool find_stat(struct stats_file *file, const char *name, u64 *data, size_t nr)
 {
-	struct kvm_stats_desc *desc = find_stat_desc(header, descs, name);
+	struct kvm_stats_desc *desc = find_stat_desc(file, name);
 
 	if (!desc)
 		return false;
 
 	TEST_ASSERT(desc->size == nr, "stat %s has %u elements, not %zu", name, desc->size, nr);
-	read_stat_data(fd, header, desc, data, nr);
+	read_stat_data(file->fd, &file->header, desc, data, nr);
 	return true;
 }
 
-static inline void read_stat(int fd, struct kvm_stats_header *header,
-			     struct kvm_stats_desc *descs, const char *name,
-			     u64 *data, size_t nr)
+static inline void read_stat(struct stats_file *file, const char *name, u64 *data, size_t nr)
 {
-	TEST_ASSERT(find_stat(fd, header, descs, name, data, nr), "no stat %s", name);
+	TEST_ASSERT(find_stat(file, name, data, nr), "no stat %s", name);
 }
 
 /* One of the figures that KVM has of any vCPU */
 static inline u64 vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
 {
-	int fd = vcpu_get_stats_fd(vcpu);
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
+	struct stats_file file = open_stats(vcpu);
 	u64 figure;
 
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	read_stat(fd, &header, descs, name, &figure, 1);
-	free(descs);
-	close(fd);
+	read_stat(&file, name, &figure, 1);
+	close_stats(&file);
 	return figure;
 }
 
 static inline void read_stats_fd(int fd, struct stats *stats)
 {
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
+	struct stats_file file = stats_file_of(fd);
 
 	memset(stats, 0, sizeof(*stats));
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	read_stat(fd, &header, descs, "exits", &stats->exits, 1);
-	read_stat(fd, &header, descs, "exits_by_reason", stats->exits_by_reason, NR_SLOTS);
-	read_stat(fd, &header, descs, "cycles_by_reason", stats->cycles_by_reason, NR_SLOTS);
-	free(descs);
+	read_stat(&file, "exits", &stats->exits, 1);
+	read_stat(&file, "exits_by_reason", stats->exits_by_reason, NR_SLOTS);
+	read_stat(&file, "cycles_by_reason", stats->cycles_by_reason, NR_SLOTS);
+	free(file.descs);
 }
 
 static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
@@ -308,17 +328,12 @@ static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
 /* exit_cycles_hist of a vCPU. Return: whether it has that. */
 static inline bool read_log_hist(struct kvm_vcpu *vcpu, u64 *buckets)
 {
-	int fd = vcpu_get_stats_fd(vcpu);
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
+	struct stats_file file = open_stats(vcpu);
 	u64 log[NR_LOG_BUCKETS];
 	bool found;
 
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	found = find_stat(fd, &header, descs, "exit_cycles_hist", log, NR_LOG_BUCKETS);
-	free(descs);
-	close(fd);
+	found = find_stat(&file, "exit_cycles_hist", log, NR_LOG_BUCKETS);
+	close_stats(&file);
 	if (found) {
 		TEST_ASSERT_EQ(log[0], 0);
 		memcpy(buckets, log + 1, sizeof(log) - sizeof(log[0]));
@@ -326,25 +341,27 @@ static inline bool read_log_hist(struct kvm_vcpu *vcpu, u64 *buckets)
 	return found;
 }
 
-static inline u64 sum_of_buckets(struct kvm_vcpu *vcpu)
+static inline u64 sum_of(const u64 *figures, int nr)
 {
-	u64 buckets[KVM_EXITSTATS_NR_BUCKETS], sum = 0;
+	u64 sum = 0;
 	int i;
 
-	TEST_ASSERT(read_log_hist(vcpu, buckets), "vCPU %u has no histogram", vcpu->id);
-	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
-		sum += buckets[i];
+	for (i = 0; i < nr; i++)
+		sum += figures[i];
 	return sum;
 }
 
 static inline u64 sum_slots(const u64 *slots)
 {
-	u64 sum = 0;
-	int i;
+	return sum_of(slots, NR_SLOTS);
+}
 
-	for (i = 0; i < NR_SLOTS; i++)
-		sum += slots[i];
-	return sum;
+static inline u64 sum_of_buckets(struct kvm_vcpu *vcpu)
+{
+	u64 buckets[KVM_EXITSTATS_NR_BUCKETS];
+
+	TEST_ASSERT(read_log_hist(vcpu, buckets), "vCPU %u has no histogram", vcpu->id);
+	return sum_of(buckets, KVM_EXITSTATS_NR_BUCKETS);
 }
 
 /* The oracle that KVM has always had: each exit is in vcpu->stat.exits, once. */
@@ -366,21 +383,16 @@ static inline void assert_stats(struct kvm_vcpu *vcpu)
 /* Nothing is counted, but in KVM's own counter: the statistics have no place for it. */
 static inline void assert_nothing_counted(struct kvm_vcpu *vcpu)
 {
-	int fd = vcpu_get_stats_fd(vcpu);
-	struct kvm_stats_header header;
-	struct kvm_stats_desc *descs;
+	struct stats_file file = open_stats(vcpu);
 	u64 exits, any[MAX_SLOTS];
 
-	read_stats_header(fd, &header);
-	descs = read_stats_descriptors(fd, &header);
-	read_stat(fd, &header, descs, "exits", &exits, 1);
+	read_stat(&file, "exits", &exits, 1);
 	TEST_ASSERT(exits, "vCPU %u has not exited", vcpu->id);
-	TEST_ASSERT(!find_stat(fd, &header, descs, "exits_by_reason", any, NR_SLOTS) &&
-		    !find_stat(fd, &header, descs, "cycles_by_reason", any, NR_SLOTS) &&
-		    !find_stat(fd, &header, descs, "exit_cycles", any, 1),
+	TEST_ASSERT(!find_stat(&file, "exits_by_reason", any, NR_SLOTS) &&
+		    !find_stat(&file, "cycles_by_reason", any, NR_SLOTS) &&
+		    !find_stat(&file, "exit_cycles", any, 1),
 		    "vCPU %u has statistics of exits", vcpu->id);
-	free(descs);
-	close(fd);
+	close_stats(&file);
 }
 
 #define PARAMETER	"/sys/module/kvm/parameters/exitstats"
