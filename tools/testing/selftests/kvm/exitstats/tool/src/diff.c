@@ -27,15 +27,15 @@ static void fill_pair(struct line *l, int column, struct exitstats a, struct exi
 	put_ratio(l, column++, a.cycles, b.cycles);
 }
 
-static void fill_percentiles(struct line *l, const struct hist *a, unsigned long long longest_a,
-			     const struct hist *b, unsigned long long longest_b)
+static void fill_percentiles(struct line *l, const struct stats *a, const struct stats *b, int row)
 {
+	struct distribution of_a = distribution_of(a, row), of_b = distribution_of(b, row);
 	int column = PERCENTILES;
 
-	put_percentile(l, column++, a, 50, longest_a);
-	put_percentile(l, column++, b, 50, longest_b);
-	put_percentile(l, column++, a, 99, longest_a);
-	put_percentile(l, column++, b, 99, longest_b);
+	put_percentile(l, column++, &of_a, of_a.p50);
+	put_percentile(l, column++, &of_b, of_b.p50);
+	put_percentile(l, column++, &of_a, of_a.p99);
+	put_percentile(l, column++, &of_b, of_b.p99);
 }
 
 static void pair_reasons(struct table *t, const struct stats *a, const struct stats *b,
@@ -53,7 +53,6 @@ static void pair_reasons(struct table *t, const struct stats *a, const struct st
 		{ .head = "p99 A", .rank = 4 }, { .head = "p99 B", .rank = 4 },
 	};
 	bool histogram = a->histogram || b->histogram;
-	struct hist all_a = hist_of_all(a), all_b = hist_of_all(b);
 	int i, row;
 
 	add_columns(t, columns, ARRAY_SIZE(columns));
@@ -66,12 +65,11 @@ static void pair_reasons(struct table *t, const struct stats *a, const struct st
 		put(l, 0, "%s", reason_number(a->numbering, row));
 		put(l, 1, "%s", reason_name(a->numbering, row));
 		fill_pair(l, 2, a->row[row], b->row[row]);
-		fill_percentiles(l, &a->hist[row], a->longest[row], &b->hist[row],
-				 b->longest[row]);
+		fill_percentiles(l, a, b, row);
 	}
 	put(&t->total, 1, "total");
 	fill_pair(&t->total, 2, total(a), total(b));
-	fill_percentiles(&t->total, &all_a, longest_of_all(a), &all_b, longest_of_all(b));
+	fill_percentiles(&t->total, a, b, -1);
 	t->has_total = true;
 }
 

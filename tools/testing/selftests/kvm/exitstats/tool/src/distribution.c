@@ -9,30 +9,29 @@
 #include "options.h"
 #include "terminal.h"
 
-void put_percentile(struct line *l, int column, const struct hist *h, int percent,
-		    unsigned long long longest)
+struct distribution distribution_of(const struct stats *s, int row)
 {
-	if (hist_last(h) >= 0)
-		put_number(l, column, hist_percentile(h, percent, longest));
-}
-
-/* What is drawn of one reading. */
-struct drawn {
-	struct hist hist;
-	unsigned long long exits;
-	unsigned long long longest;
-	bool bound;		/* @longest is one: no exit took longer */
-};
-
-static struct drawn drawn_of(const struct stats *s)
-{
-	int row = need_reason(s->numbering, opt.hist);
-	struct drawn d = { .bound = s->span };
+	struct distribution d = { .bound = s->span };
 
 	d.hist = row < 0 ? hist_of_all(s) : s->hist[row];
 	d.exits = hist_exits(&d.hist);
 	d.longest = row < 0 ? longest_of_all(s) : s->longest[row];
+	d.p50 = hist_percentile(&d.hist, 50, d.longest);
+	d.p99 = hist_percentile(&d.hist, 99, d.longest);
 	return d;
+}
+
+void put_percentile(struct line *l, int column, const struct distribution *d,
+		    unsigned long long cycles)
+{
+	if (d->exits)
+		put_number(l, column, cycles);
+}
+
+/* What is drawn of one reading */
+static struct distribution drawn_of(const struct stats *s)
+{
+	return distribution_of(s, need_reason(s->numbering, opt.hist));
 }
 
 const char *distribution_title(enum numbering numbering)
@@ -47,12 +46,12 @@ const char *distribution_title(enum numbering numbering)
 	return text;
 }
 
-static double share(const struct drawn *d, int b)
+static double share(const struct distribution *d, int b)
 {
 	return d->exits ? (double)d->hist.bucket[b] / d->exits : 0;
 }
 
-static double highest_share(const struct drawn *d)
+static double highest_share(const struct distribution *d)
 {
 	double highest = 0;
 	int b;
@@ -71,13 +70,13 @@ static void put_range(struct line *l, int b)
 		put(l, 1, "longer");
 }
 
-static void print_percentiles(FILE *out, const char *who, const struct drawn *d)
+static void print_percentiles(FILE *out, const char *who, const struct distribution *d)
 {
 	struct flow f = { .out = out, .indent = 2 };
 
 	flow_word(&f, "%s", who);
-	flow_word(&f, "p50 %s,", grouped(hist_percentile(&d->hist, 50, d->longest)));
-	flow_word(&f, "p99 %s,", grouped(hist_percentile(&d->hist, 99, d->longest)));
+	flow_word(&f, "p50 %s,", grouped(d->p50));
+	flow_word(&f, "p99 %s,", grouped(d->p99));
 	flow_word(&f, "longest %s%s cycles", d->bound ? "<=" : "", grouped(d->longest));
 	fputc('\n', out);
 }
@@ -89,7 +88,7 @@ void print_distribution(FILE *out, const struct stats *s)
 		{ .head = "exits", .rank = 2 }, { .head = "share", .rank = 1 },
 	};
 	struct table t = { .bar = "exits", .keep_bars = true };
-	struct drawn d = drawn_of(s);
+	struct distribution d = drawn_of(s);
 	double highest = highest_share(&d);
 	int b;
 
@@ -123,7 +122,7 @@ void print_distributions(FILE *out, const struct stats *a, const struct stats *b
 		{ .head = "exits B", .rank = 2 }, { .head = "of B", .close = true },
 	};
 	struct table t = { .bar = "A", .second_bar = "B", .keep_bars = true };
-	struct drawn of_a = drawn_of(a), of_b = drawn_of(b);
+	struct distribution of_a = drawn_of(a), of_b = drawn_of(b);
 	double highest_a = highest_share(&of_a), highest_b = highest_share(&of_b);
 	double highest = highest_a > highest_b ? highest_a : highest_b;
 	struct hist both = of_a.hist;

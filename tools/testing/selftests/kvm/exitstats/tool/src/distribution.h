@@ -10,9 +10,30 @@
 #include "stats.h"
 #include "table.h"
 
-/* In a cell of a table; it stays empty if there are no exits. */
-void put_percentile(struct line *l, int column, const struct hist *h, int percent,
-		    unsigned long long longest);
+/**
+ * struct distribution - how long the exits of a row took
+ * @hist: by bucket
+ * @exits: so many are in the buckets
+ * @p50: estimate of what half of them did not exceed
+ * @p99: the same of 99 percent
+ * @longest: the longest one; 0 if unknown
+ * @bound: in a difference, @longest is a bound: no exit took longer
+ */
+struct distribution {
+	struct hist hist;
+	unsigned long long exits;
+	unsigned long long p50;
+	unsigned long long p99;
+	unsigned long long longest;
+	bool bound;
+};
+
+/* Of a row, or of all if it is -1 */
+struct distribution distribution_of(const struct stats *s, int row);
+
+/* @cycles of @d, in a cell of a table; it stays empty if there are no exits. */
+void put_percentile(struct line *l, int column, const struct distribution *d,
+		    unsigned long long cycles);
 
 /* "CPUID (10)", or "all reasons" */
 const char *distribution_title(enum numbering numbering);

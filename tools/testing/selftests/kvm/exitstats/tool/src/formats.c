@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "distribution.h"
 #include "formats.h"
 #include "options.h"
 #include "report.h"
@@ -26,28 +27,16 @@ void print_csv_hist_head(FILE *out, const char *prefix)
 		fprintf(out, ",%sfrom_%llu", prefix, bucket_from(b));
 }
 
-static struct hist hist_of(const struct stats *s, int row)
-{
-	return row < 0 ? hist_of_all(s) : s->hist[row];
-}
-
-static unsigned long long longest_of(const struct stats *s, int row)
-{
-	return row < 0 ? longest_of_all(s) : s->longest[row];
-}
-
 void print_csv_hist(FILE *out, const struct stats *s, int row)
 {
-	struct hist h = hist_of(s, row);
-	unsigned long long longest = longest_of(s, row);
+	struct distribution d = distribution_of(s, row);
 	int b;
 
 	if (!s->histogram)
 		return;
-	fprintf(out, ",%llu,%llu,%llu", hist_percentile(&h, 50, longest),
-		hist_percentile(&h, 99, longest), longest);
+	fprintf(out, ",%llu,%llu,%llu", d.p50, d.p99, d.longest);
 	for (b = 0; b < BUCKETS; b++)
-		fprintf(out, ",%llu", h.bucket[b]);
+		fprintf(out, ",%llu", d.hist.bucket[b]);
 }
 
 /* As many commas as print_csv_hist() has */
@@ -143,16 +132,14 @@ void print_json_figures(FILE *out, struct exitstats of)
 
 void print_json_hist(FILE *out, const struct stats *s, int row)
 {
-	struct hist h = hist_of(s, row);
-	unsigned long long longest = longest_of(s, row);
+	struct distribution d = distribution_of(s, row);
 	int b;
 
 	if (!s->histogram)
 		return;
-	fprintf(out, "\"p50_cycles\":%llu,\"p99_cycles\":%llu,\"buckets\":",
-		hist_percentile(&h, 50, longest), hist_percentile(&h, 99, longest));
+	fprintf(out, "\"p50_cycles\":%llu,\"p99_cycles\":%llu,\"buckets\":", d.p50, d.p99);
 	for (b = 0; b < BUCKETS; b++)
-		fprintf(out, "%c%llu", b ? ',' : '[', h.bucket[b]);
+		fprintf(out, "%c%llu", b ? ',' : '[', d.hist.bucket[b]);
 	fputs("],", out);
 }
 

@@ -87,18 +87,11 @@ static void put_absent(struct line *l, const struct stats *s, int row)
 		put(l, EXITS_COLUMN, s->span ? "none" : "never");
 }
 
-/* In a difference, it is a bound. */
-static void put_longest(struct line *l, int column, const struct stats *s,
-			unsigned long long longest)
+/* Of a row, or of all if it is -1 */
+static void fill_line(struct line *l, const struct stats *s, int row)
 {
-	if (longest)
-		put(l, column, "%s%s", s->span ? "<=" : "", grouped(longest));
-}
-
-static void fill_line(struct line *l, const struct stats *s, struct exitstats of,
-		      const struct hist *h, unsigned long long longest)
-{
-	struct exitstats all = total(s);
+	struct exitstats all = total(s), of = row < 0 ? all : s->row[row];
+	struct distribution d = distribution_of(s, row);
 	int column = EXITS_COLUMN;
 
 	put_number(l, column++, of.exits);
@@ -109,10 +102,11 @@ static void fill_line(struct line *l, const struct stats *s, struct exitstats of
 	put_share(l, column++, of.cycles, all.cycles);
 	put_number(l, column++, average(of));
 	if (s->histogram) {
-		put_percentile(l, column++, h, 50, longest);
-		put_percentile(l, column++, h, 99, longest);
+		put_percentile(l, column++, &d, d.p50);
+		put_percentile(l, column++, &d, d.p99);
 	}
-	put_longest(l, column, s, longest);
+	if (d.longest)
+		put(l, column, "%s%s", d.bound ? "<=" : "", grouped(d.longest));
 }
 
 static void add_reason_columns(struct table *t, const struct stats *s)
@@ -150,7 +144,6 @@ static void add_reason_columns(struct table *t, const struct stats *s)
 static void make_reasons(struct table *t, const struct stats *s)
 {
 	struct exitstats all = total(s);
-	struct hist hist = hist_of_all(s);
 	struct order o;
 	int i, row;
 
@@ -169,12 +162,12 @@ static void make_reasons(struct table *t, const struct stats *s)
 			put_absent(l, s, row);
 			continue;
 		}
-		fill_line(l, s, s->row[row], &s->hist[row], s->longest[row]);
+		fill_line(l, s, row);
 		l->share = opt.sort == BY_EXITS ? (double)s->row[row].exits / all.exits :
 						  (double)s->row[row].cycles / all.cycles;
 	}
 	put(&t->total, NAME_COLUMN, "total");
-	fill_line(&t->total, s, all, &hist, longest_of_all(s));
+	fill_line(&t->total, s, -1);
 	t->has_total = true;
 }
 
