@@ -12,6 +12,7 @@
 #include "live.h"
 #include "options.h"
 #include "output.h"
+#include "report.h"
 #include "table.h"
 
 /**
@@ -99,25 +100,9 @@ static int compare_list(const void *pa, const void *pb)
 {
 	const struct row *a = *(const struct row **)pa, *b = *(const struct row **)pb;
 	struct exitstats of_a = total(&a->d), of_b = total(&b->d);
-	double key_a = 0, key_b = 0;
+	double key_a = sort_key(of_a, per_second(of_a.exits, &a->d));
+	double key_b = sort_key(of_b, per_second(of_b.exits, &b->d));
 
-	switch (opt.sort) {
-	case BY_CYCLES:
-	case BY_CHANGE:
-		key_a = of_a.cycles;
-		key_b = of_b.cycles;
-		break;
-	case BY_EXITS:
-		key_a = per_second(of_a.exits, &a->d);
-		key_b = per_second(of_b.exits, &b->d);
-		break;
-	case BY_AVERAGE:
-		key_a = average(of_a);
-		key_b = average(of_b);
-		break;
-	case BY_REASON:
-		break;
-	}
 	if (key_a != key_b)
 		return key_a < key_b ? 1 : -1;
 	return a < b ? -1 : a > b;

@@ -20,28 +20,28 @@
 
 static const struct stats *sorted;
 
-static int compare_rows(const void *pa, const void *pb)
+double sort_key(struct exitstats of, double exits)
 {
-	int a = *(const int *)pa, b = *(const int *)pb;
-	unsigned long long key_a = 0, key_b = 0;
-
 	switch (opt.sort) {
 	case BY_CYCLES:
 	case BY_CHANGE:
-		key_a = sorted->row[a].cycles;
-		key_b = sorted->row[b].cycles;
-		break;
+		return of.cycles;
 	case BY_EXITS:
-		key_a = sorted->row[a].exits;
-		key_b = sorted->row[b].exits;
-		break;
+		return exits;
 	case BY_AVERAGE:
-		key_a = average(sorted->row[a]);
-		key_b = average(sorted->row[b]);
-		break;
+		return average(of);
 	case BY_REASON:
 		break;
 	}
+	return 0;
+}
+
+static int compare_rows(const void *pa, const void *pb)
+{
+	int a = *(const int *)pa, b = *(const int *)pb;
+	double key_a = sort_key(sorted->row[a], sorted->row[a].exits);
+	double key_b = sort_key(sorted->row[b], sorted->row[b].exits);
+
 	if (key_a != key_b)
 		return key_a < key_b ? 1 : -1;
 	return a - b;

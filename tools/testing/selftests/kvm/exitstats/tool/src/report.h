@@ -26,6 +26,12 @@ struct order {
  */
 void make_order(struct order *o, const struct stats *s, bool gaps);
 
+/*
+ * By what -s sorts, largest first; always 0 if by reason. @exits: those of @of, or how many a
+ * second.
+ */
+double sort_key(struct exitstats of, double exits);
+
 /* At most @max lines of the table, if not 0. */
 void print_report(FILE *out, const struct stats *s, const char *title, int max);
 
