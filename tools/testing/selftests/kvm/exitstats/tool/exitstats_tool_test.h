@@ -135,6 +135,39 @@ static inline void run(char **argv)
 #define RUN(...)	run((char *[]){ __VA_ARGS__, NULL })
 #define TOOL(...)	RUN(tool, ##__VA_ARGS__)
 
+/* With @fd, which is closed, as standard output */
+static inline void run_into(int fd, char **argv)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		redirect("/tmp/err", STDERR_FILENO);
+		dup2(fd, STDOUT_FILENO);
+		close(fd);
+		execv(argv[0], argv);
+		_exit(99);
+	}
+	close(fd);
+	ran.out[0] = 0;
+	ran.status = shell_status(pid);
+	slurp("/tmp/err", ran.err, OUT_MAX);
+}
+
+/* Nobody reads what @argv writes. */
+static inline void expect_sigpipe(char **argv)
+{
+	int fds[2];
+
+	if (pipe(fds))
+		return EXPECT(!"a pipe");
+	close(fds[0]);
+	run_into(fds[1], argv);
+	EXPECT(ran.status == 128 + SIGPIPE);
+	EXPECT(!*ran.err);
+}
+
 /* Wait until a file of the running program's output has @text; for 60 s at most. */
 static inline bool await(const char *path, const char *text)
 {
