@@ -85,13 +85,12 @@ static __always_inline u64 exitstats_settle(struct kvm_vcpu_exitstats *stats,
 static __always_inline bool exitstats_keep_longest(struct kvm_vcpu_exitstats *stats,
 						   struct kvm_exitstats_account *reason, u64 took)
 {
-	u64 *longest;
+	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
 
 	if (!exitstats_is_reason(stats, reason) || likely((s64)took <= (s64)reason->longest))
 		return false;
 
-	longest = kvm_exitstats_longest(stats, reason);
-	*longest = max(*longest, took);
+	tail->longest = max(tail->longest, took);
 	return true;
 }
 
@@ -307,9 +306,12 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 		now = rdtsc_ordered();
 		since = READ_ONCE(stats->since);
 		account = READ_ONCE(stats->account);
+		if (account == stats->pieces)
+			account = READ_ONCE(stats->reason);
 		sum = 0;
 		for (i = 0; i < kvm_exitstats_nr_accounts; i++) {
-			/* The exits first, see __kvm_exitstats_enter(). */
+			/* The cycles last, see __kvm_exitstats_enter(). */
+			accounts[i].longest = READ_ONCE(kvm_exitstats_tail_of(stats, i)->longest);
 			accounts[i].exits = READ_ONCE(stats->accounts[i].exits);
 			smp_rmb();	/* pairs with its barrier() */
 			accounts[i].cycles = READ_ONCE(stats->accounts[i].cycles);
@@ -322,8 +324,6 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 
 	if (!account)
 		account = &stats->accounts[KVM_EXITSTATS_GUEST];
-	else if (account == stats->pieces)
-		account = READ_ONCE(stats->reason);
 	if ((s64)(now - since) > 0) {
 		i = account - stats->accounts;
 		accounts[i].cycles += now - since;
@@ -331,14 +331,9 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 			accounts[KVM_EXITSTATS_ALL].cycles += now - since;
 	}
 
-	for (i = 0; i < KVM_EXITSTATS_OTHER; i++)
-		accounts[i].longest = 0;
-	for (; i < kvm_exitstats_nr_accounts; i++) {
-		accounts[i].longest = READ_ONCE(*kvm_exitstats_longest(stats,
-								       &stats->accounts[i]));
+	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++)
 		accounts[KVM_EXITSTATS_ALL].longest = max(accounts[KVM_EXITSTATS_ALL].longest,
 							  accounts[i].longest);
-	}
 }
 
 /*
@@ -355,7 +350,7 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 
 	do {
 		exits = READ_ONCE(reason->exits);
-		from = READ_ONCE(kvm_exitstats_tail(stats, reason)->buckets);
+		from = READ_ONCE(kvm_exitstats_tail_of(stats, account)->buckets);
 		sum = 0;
 		for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++) {
 			copy[i] = from ? READ_ONCE(from[i]) : 0;
@@ -406,7 +401,7 @@ void kvm_exitstats_free(struct kvm_vcpu_exitstats *stats)
 	u32 i;
 
 	for (i = KVM_EXITSTATS_OTHER; stats->tail && i < kvm_exitstats_nr_accounts; i++)
-		kfree(kvm_exitstats_tail(stats, &stats->accounts[i])->buckets);
+		kfree(kvm_exitstats_tail_of(stats, i)->buckets);
 	kfree(stats->spare);
 	kmem_cache_free(exitstats_cache[!!stats->tail], stats);
 }

@@ -107,7 +107,10 @@ static __always_inline unsigned long kvm_exitstats_bucket(u64 cycles)
 	return __fls(min_t(u64, cycles, U32_MAX) | 1);
 }
 
-/* The tail of @account in a ledger with a histogram; without one, @account itself. */
+/*
+ * The tail of @account in a ledger with a histogram; without one, @account itself, which has
+ * its longest exit in the same place.
+ */
 static __always_inline struct kvm_exitstats_tail *
 kvm_exitstats_tail(const struct kvm_vcpu_exitstats *stats,
 		   const struct kvm_exitstats_account *account)
@@ -115,11 +118,10 @@ kvm_exitstats_tail(const struct kvm_vcpu_exitstats *stats,
 	return (void *)account + stats->tail;
 }
 
-/* Where a ledger keeps the longest exit of @account. */
-static __always_inline u64 *kvm_exitstats_longest(const struct kvm_vcpu_exitstats *stats,
-						  const struct kvm_exitstats_account *account)
+static inline struct kvm_exitstats_tail *
+kvm_exitstats_tail_of(const struct kvm_vcpu_exitstats *stats, u32 account)
 {
-	return &kvm_exitstats_tail(stats, account)->longest;
+	return kvm_exitstats_tail(stats, &stats->accounts[account]);
 }
 
 /*

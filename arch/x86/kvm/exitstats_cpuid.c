@@ -89,8 +89,7 @@ static u64 exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 offset)
 		return exitstats_read(stats, offset + stats->tail);
 
 	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++)
-		longest = max(longest, READ_ONCE(*kvm_exitstats_longest(stats,
-									&stats->accounts[i])));
+		longest = max(longest, READ_ONCE(kvm_exitstats_tail_of(stats, i)->longest));
 	return longest;
 }
 

@@ -43,6 +43,16 @@ static int exitstats_write(struct exitstats_writer *w, u32 selector, u64 exits, 
 	return 0;
 }
 
+static u64 exitstats_sum(const u64 *buckets)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
+		sum += buckets[i];
+	return sum;
+}
+
 static int exitstats_write_buckets(struct exitstats_writer *w, u32 account, const u64 *buckets)
 {
 	u32 code = kvm_exitstats_code_of(account), i;
@@ -63,8 +73,8 @@ static int exitstats_get_state(struct kvm_vcpu *vcpu, struct kvm_exitstats_state
 	struct exitstats_writer w = { .entries = state->entries };
 	u64 buckets[KVM_EXITSTATS_NR_BUCKETS];
 	struct kvm_exitstats_account view;
-	u32 account, i;
 	bool histogram;
+	u32 account;
 	int r;
 
 	if (get_user(w.room, &state->nr))
@@ -76,9 +86,7 @@ static int exitstats_get_state(struct kvm_vcpu *vcpu, struct kvm_exitstats_state
 		if (histogram) {
 			/* The buckets add up to the exits, also while vCPUs run. */
 			kvm_exitstats_guest_buckets(vcpu, account, buckets);
-			view.exits = 0;
-			for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
-				view.exits += buckets[i];
+			view.exits = exitstats_sum(buckets);
 		}
 		if (!view.exits && !view.cycles)
 			continue;
@@ -117,11 +125,6 @@ static bool exitstats_is_bucket(u32 selector)
 	       KVM_EXITSTATS_SELECT_BUCKET(0, 0);
 }
 
-static u64 *exitstats_buckets(const struct kvm_vcpu_exitstats *figures, u32 account)
-{
-	return kvm_exitstats_tail(figures, &figures->accounts[account])->buckets;
-}
-
 static int exitstats_read_bucket(struct kvm_vcpu_exitstats *figures,
 				 const struct kvm_exitstats_entry *entry)
 {
@@ -132,7 +135,7 @@ static int exitstats_read_bucket(struct kvm_vcpu_exitstats *figures,
 		return -EINVAL;
 
 	nr = array_index_nospec(nr, KVM_EXITSTATS_NR_BUCKETS);
-	exitstats_buckets(figures, account)[nr] += entry->exits;
+	kvm_exitstats_tail_of(figures, account)->buckets[nr] += entry->exits;
 	return 0;
 }
 
@@ -141,14 +144,14 @@ static int exitstats_read_entry(struct kvm_vcpu_exitstats *figures,
 {
 	struct kvm_exitstats_account *all = &figures->accounts[KVM_EXITSTATS_ALL], *to;
 	u32 account = exitstats_account(entry);
-	u64 *longest;
+	struct kvm_exitstats_tail *tail;
 
 	if (!account || entry->reserved)
 		return -EINVAL;
 
 	to = &figures->accounts[array_index_nospec(account, kvm_exitstats_nr_accounts)];
-	longest = kvm_exitstats_longest(figures, to);
-	*longest = max(*longest, entry->longest);
+	tail = kvm_exitstats_tail(figures, to);
+	tail->longest = max(tail->longest, entry->longest);
 	to->exits += entry->exits;
 	to->cycles += entry->cycles;
 	if (account >= KVM_EXITSTATS_OTHER) {
@@ -156,16 +159,6 @@ static int exitstats_read_entry(struct kvm_vcpu_exitstats *figures,
 		all->cycles += entry->cycles;
 	}
 	return 0;
-}
-
-static bool exitstats_buckets_add_up(const struct kvm_vcpu_exitstats *figures, u32 account)
-{
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
-		sum += exitstats_buckets(figures, account)[i];
-	return sum == figures->accounts[account].exits;
 }
 
 /* Sum the entries by account into @figures, and those of exit reasons into "all". */
@@ -186,7 +179,8 @@ static int exitstats_read_entries(struct kvm_vcpu_exitstats *figures,
 
 	/* The guest cannot read the buckets of "other", and they are not saved. */
 	for (i = KVM_EXITSTATS_FIRST_REASON; figures->tail && i < kvm_exitstats_nr_accounts; i++) {
-		if (!exitstats_buckets_add_up(figures, i))
+		if (exitstats_sum(kvm_exitstats_tail_of(figures, i)->buckets) !=
+		    figures->accounts[i].exits)
 			return -EINVAL;
 	}
 	return 0;
@@ -200,7 +194,7 @@ static struct kvm_vcpu_exitstats *exitstats_alloc_figures(bool histogram)
 	u32 i;
 
 	for (i = KVM_EXITSTATS_OTHER; figures && histogram && i < kvm_exitstats_nr_accounts; i++) {
-		tail = kvm_exitstats_tail(figures, &figures->accounts[i]);
+		tail = kvm_exitstats_tail_of(figures, i);
 		tail->buckets = kvm_exitstats_alloc_buckets(GFP_KERNEL_ACCOUNT);
 		if (!tail->buckets) {
 			kvm_exitstats_free(figures);
@@ -213,7 +207,8 @@ static struct kvm_vcpu_exitstats *exitstats_alloc_figures(bool histogram)
 static void exitstats_set_buckets(struct kvm_vcpu *vcpu, struct kvm_vcpu_exitstats *base,
 				  const struct kvm_vcpu_exitstats *figures, u32 account)
 {
-	u64 *to = exitstats_buckets(base, account), *from = exitstats_buckets(figures, account);
+	const u64 *from = kvm_exitstats_tail_of(figures, account)->buckets;
+	u64 *to = kvm_exitstats_tail_of(base, account)->buckets;
 	u64 here[KVM_EXITSTATS_NR_BUCKETS] = {};
 	u32 i;
 
@@ -245,7 +240,8 @@ static int exitstats_set_base(struct kvm_vcpu *vcpu, const struct kvm_vcpu_exits
 		to = &base->accounts[i];
 		WRITE_ONCE(to->cycles, to->cycles + from->cycles - view.cycles);
 		WRITE_ONCE(to->exits, to->exits + from->exits - view.exits);
-		WRITE_ONCE(*kvm_exitstats_longest(base, to), *kvm_exitstats_longest(figures, from));
+		WRITE_ONCE(kvm_exitstats_tail_of(base, i)->longest,
+			   kvm_exitstats_tail_of(figures, i)->longest);
 	}
 
 	/* Pairs with exitstats_of_vm(). */

@@ -109,7 +109,7 @@ static u64 longest_of(struct kvm_vcpu *vcpu, u32 account)
 {
 	const struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
 
-	return *kvm_exitstats_longest(stats, &stats->accounts[account]);
+	return kvm_exitstats_tail_of(stats, account)->longest;
 }
 
 /* What a reader reads of an account's histogram, and the sum */
@@ -923,7 +923,7 @@ TEST_F_TIMEOUT(bound, every_selector, 300)
 			buckets = kvm_exitstats_alloc_buckets(0);
 			for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++)
 				buckets[b] = bucket_figure(account, b, j);
-			kvm_exitstats_tail(stats, &stats->accounts[account])->buckets = buckets;
+			kvm_exitstats_tail_of(stats, account)->buckets = buckets;
 		}
 
 	for (i = 0; i < ARRAY_SIZE(uppers); i++) {
@@ -944,7 +944,7 @@ static void set_longest(struct kvm_vcpu *vcpu, u32 account, u64 cycles)
 {
 	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
 
-	*kvm_exitstats_longest(stats, &stats->accounts[account]) = cycles;
+	kvm_exitstats_tail_of(stats, account)->longest = cycles;
 }
 
 /* Both halves of each figure, the sums over two vCPUs carrying into the upper. */
@@ -1013,7 +1013,7 @@ TEST_F(bound, guest_tsc)
 
 	base = exitstats_alloc_figures(variant->histogram);
 	base->accounts[account] = (struct kvm_exitstats_account) { .cycles = 7, .exits = 1 };
-	*kvm_exitstats_longest(base, &base->accounts[account]) = 2000;
+	kvm_exitstats_tail_of(base, account)->longest = 2000;
 	self->kvm->arch.exitstats.base = base;
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, variant->known, 2000, 18, 7, 0);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, variant->known, 6, 0, 0, 0);
@@ -1059,7 +1059,7 @@ TEST_F(bound, guest_tsc_buckets)
 	}
 	base = exitstats_alloc_figures(true);
 	base->accounts[account].exits = 1000;
-	kvm_exitstats_tail(base, &base->accounts[account])->buckets[20] = 1000;
+	kvm_exitstats_tail_of(base, account)->buckets[20] = 1000;
 	self->kvm->arch.exitstats.base = base;
 
 	for (i = 0; i < ARRAY_SIZE(ratios); i++) {
