@@ -4,7 +4,6 @@
 # the two facts about the code that are tested rather than measured.
 
 BENCH := $(EXITSTATS)/bench
-VARIANTS := unpatched off naive
 
 # What to measure in the lab, for the command line: any of exits leaves memory boot
 BENCH_LAB = exits leaves memory boot

@@ -74,7 +74,7 @@ host guest: lab
 #: ... LAB=bochs|kvm                 in an emulator, or in QEMU with KVM; chosen by itself
 
 # As a user would build it
-TOOL_SOURCES := $(or $(wildcard $(TOOL)/src/*.c),$(TOOL)/exitstats.c)
+TOOL_SOURCES := $(wildcard $(TOOL)/src/*.c)
 $(B)/exitstats: $(TOOL_SOURCES) $(wildcard $(TOOL)/*.h $(TOOL)/src/*.h) \
 		$(ROOT)/include/uapi/linux/kvm_exitstats.h | packages
 	@mkdir -p $(@D)

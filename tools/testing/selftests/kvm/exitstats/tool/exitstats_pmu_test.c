@@ -26,7 +26,6 @@
 #define CPUIDS_TEXT	"1234"
 #define NR_LONG		10000
 #define NR_READINGS	1000
-#define MAX_CPUS	8
 
 typedef unsigned long long u64;
 

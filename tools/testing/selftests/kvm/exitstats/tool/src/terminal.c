@@ -29,8 +29,11 @@ void measure_terminal(int fd)
 	}
 }
 
-/* From the environment, for a static program may have no locales. */
-bool is_utf8(void)
+/*
+ * Does the terminal take UTF-8? The environment says so, for a static program may have no
+ * locales.
+ */
+static bool is_utf8(void)
 {
 	static const char *const variable[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 	const char *value;

@@ -16,9 +16,6 @@ extern int term_height;
 
 void measure_terminal(int fd);
 
-/* Does the terminal take UTF-8, as far as the environment says? */
-bool is_utf8(void);
-
 /* A bar of @share, 0 to 1, of @width characters, at most BAR_MAX. */
 const char *bar_text(double share, int width);
 
