@@ -676,6 +676,43 @@ TEST_F(bound, remote_reader)
 	run_end(self->vcpu);
 }
 
+/* The same for a snapshot of all accounts. */
+TEST_F(bound, remote_snapshot)
+{
+	struct kvm_exitstats_account before[KVM_EXITSTATS_NR_INDEXES];
+	struct kvm_exitstats_account read[KVM_EXITSTATS_NR_INDEXES];
+	struct model m = { .at = KVM_EXITSTATS_USERSPACE, .since = CYCLES };
+	u32 i, step, changes = 0;
+
+	hook_model = &m;
+	hook_vcpu = self->vcpu;
+	hook_numbering = variant->numbering;
+	hook_is_defined = variant->is_defined;
+	shim_trace = NULL;
+	run_begin(self->vcpu);
+	model_back(&m);
+	model_pass(&m, 1);
+	for (step = 0; step < 20000; step++) {
+		memcpy(before, m.accounts, sizeof(before));
+		hook_countdown = 1 + random_below(4 * kvm_exitstats_nr_accounts);
+		shim_read_hook = write_meanwhile;
+		kvm_exitstats_snapshot(self->vcpu, read);
+		shim_read_hook = NULL;
+
+		for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++) {
+			ASSERT_LE(read[i].longest, read[i].cycles);
+			if (read[i].exits == before[i].exits &&
+			    read[i].longest == before[i].longest)
+				continue;
+			ASSERT_EQ(read[i].exits, m.accounts[i].exits);
+			ASSERT_EQ(read[i].longest, m.accounts[i].longest);
+			changes++;
+		}
+	}
+	ASSERT_GT(changes, 1000);
+	run_end(self->vcpu);
+}
+
 /* The end of a count that its reader sees the beginning of */
 static u64 counted_took;
 
