@@ -19,7 +19,7 @@ apt-lists:
 .PHONY: modules modules-build
 modules: modules-build
 	@cd $(MODULES_OUT) && ls -d $$PWD/*.ko; \
-	printf '%s\n' "" "As root on $(KVER), no VM running:" \
+	printf '%s\n' "" "As root on $(KVER), no VM running; on AMD, amd for intel:" \
 		"	modprobe -r kvm_intel kvm; modprobe irqbypass" \
 		"	insmod $$PWD/kvm.ko && insmod $$PWD/kvm-intel.ko" "and back:" \
 		"	modprobe -r kvm_intel kvm; modprobe kvm_intel" >&2
