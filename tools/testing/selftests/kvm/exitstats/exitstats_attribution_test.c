@@ -242,6 +242,8 @@ static u64 halted_polling(struct spell *spell)
 	vm_enable_cap(spell->vcpu->vm, KVM_CAP_HALT_POLL, 1000000000);
 	for (i = 0; i < 17; i++) {
 		polled = vcpu_stat(spell->vcpu, "halt_successful_poll");
+		/* RCU frees the file that this has closed; its thread would end the polling. */
+		usleep(50 * MSEC);
 		took = have_guest_halt(spell, KNOWN * 2 / 5);
 		if (vcpu_stat(spell->vcpu, "halt_successful_poll") != polled)
 			return took;
