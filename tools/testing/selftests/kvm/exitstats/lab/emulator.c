@@ -3,7 +3,7 @@
  * Choose the emulator and its command line.
  *
  * Bochs emulates VMX, and QEMU's TCG emulates SVM. Where this machine's KVM can nest,
- * QEMU with KVM does either a hundred times as fast, but only its own vendor's.
+ * QEMU with KVM is a hundred times as fast, but provides only its own vendor's extension.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,9 +35,9 @@ static bool file_has(const char *path, const char *line_start, const char *word)
 }
 
 /*
- * @asked is what LAB= says, or NULL. Return the emulator, with @why being what is worth
- * to be said about the choice, or NULL; or a negative number, @why being the error.
- * @root is a directory to look at instead of /, for the test.
+ * @asked is the value of LAB=, or NULL. Return the emulator, and in @why a remark on the
+ * choice, or NULL. If the choice is impossible, return a negative number, and the error
+ * in @why. @root replaces / for the test.
  */
 enum emulator choose_emulator(const char *asked, bool svm, const char *root, char **why)
 {
@@ -50,7 +50,7 @@ enum emulator choose_emulator(const char *asked, bool svm, const char *root, cha
 
 	*why = NULL;
 	if (asked && strcmp(asked, "kvm")) {
-		/* LAB=bochs says "no KVM" for AMD as well: there, TCG takes its place. */
+		/* For an AMD host, LAB=bochs means TCG: an emulator, not KVM. */
 		if (!strcmp(asked, name) || !strcmp(asked, "bochs"))
 			return emulated;
 		*why = format("LAB=%s: neither bochs nor kvm", asked);
@@ -74,7 +74,7 @@ enum emulator choose_emulator(const char *asked, bool svm, const char *root, cha
 		*why = format("LAB=kvm: %s", missing);
 		return -1;
 	}
-	/* Whoever has VMX or SVM may want to know what is between them and a fast lab. */
+	/* Users who have VMX or SVM may want to know why they do not get the fast lab. */
 	if (has_flag)
 		*why = format("in %s, not QEMU with KVM: %s", svm ? "TCG" : "Bochs", missing);
 	return emulated;
@@ -88,7 +88,7 @@ static void add_words(struct words *words, char *text)
 		add_word(words, word);
 }
 
-/* Paths are relative to the run's own directory, in which the emulator starts. */
+/* The emulator starts in the run's own directory; paths are relative to it. */
 struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator emulator)
 {
 	struct words w = {};
@@ -97,13 +97,13 @@ struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator 
 	/* Bochs with two CPUs hangs in HLT. */
 	plan->append = format("console=ttyS0,115200 panic=-1 reboot=t printk.devkmsg=on%s%s%s%s",
 			      emulator == BOCHS && plan->host_cpus > 1 ? " idle=poll" : "",
-			      /* A busy machine lets TCG's timer miss the test's ten ticks. */
+			      /* On a busy machine, TCG's timer can fail Linux's timer check. */
 			      emulator == QEMU_TCG ? " no_timer_check" : "",
 			      plan->append ? " " : "", plan->append ?: "");
 	if (emulator == BOCHS) {
 		if (plan->icount)
 			die("icount is QEMU's: in Bochs, the TSC counts instructions anyway");
-		/* Without "c" the debugger that this Bochs is would wait at its prompt. */
+		/* Debian's Bochs is a debugger. Without "c" it would wait at its prompt. */
 		add_words(&w, format("bochs -q -f %s/bochsrc -rc debugger", lab->source));
 		add_word(&w, format("cpu: count=%ld", plan->host_cpus));
 		if (plan->oracle) {

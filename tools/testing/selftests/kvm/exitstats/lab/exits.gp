@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# gnuplot -e "paging='ept'" exits.gp: exits per reason in both modes, as paired bars on a
-# log scale: exits.csv becomes exits.svg. Blue and orange are told apart by the
-# colour-blind too (Okabe and Ito).
+# gnuplot -e "paging='ept'" exits.gp: draw exits.svg from exits.csv: exits per reason in
+# both modes, as paired bars on a log scale. The colour-blind, too, can tell this blue and
+# this orange apart (Okabe and Ito).
 set terminal svg size 900,520 font "sans,13" background "white"
 set output "exits.svg"
 set datafile separator ","

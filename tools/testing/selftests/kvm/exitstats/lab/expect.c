@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Judge a run by what its plan expects, one line of TAP each, in the run's directory:
+ * Check what the plan expects of the run, in the run's directory, and print one line of
+ * TAP for each expectation:
  *
- *	quiet-console			no complaint of the kernel, but for what is pardoned
- *	same FILE FILE			neither is empty, and they are the same
+ *	quiet-console			the kernel complained of nothing that is not pardoned
+ *	same FILE FILE			the files are the same and not empty
  *	differ FILE FILE only REGEX	some lines differ, and REGEX matches each of those
  *	line FILE REGEX			a line of FILE matches
- *	no-line FILE REGEX		none does
- *	sum REGEX >= NUMBER		of the numbers that () in REGEX matches in the output
- *	oracle				KVM counted what the processor did
- *	reported NAME			the console complains after kvm was loaded from
+ *	no-line FILE REGEX		no line of FILE matches
+ *	sum REGEX >= NUMBER		the numbers that () in REGEX matches in the output add
+ *					up to NUMBER at least
+ *	oracle				KVM counted each exit of the processor
+ *	reported NAME			the console has a complaint after kvm was loaded from
  *					mutant-NAME, or the file NAME has a failed test
- *	check COMMAND			the shell's COMMAND succeeds; what it prints is in
- *					"check.log", and shown if it fails or a comment of TAP
+ *	check COMMAND			the shell command succeeds; its output goes to
+ *					"check.log". TAP comments in it are always shown, all
+ *					of it if the command fails
  */
 #include <errno.h>
 #include <regex.h>
@@ -68,7 +71,7 @@ static bool line(const char *name, const char *regex)
 	return false;
 }
 
-/* What the firmware and the boot print is none of our business. */
+/* Ignore the output of the firmware and of the boot. */
 static bool quiet_console(void)
 {
 	struct words lines = read_file("console.log");
@@ -105,7 +108,7 @@ static bool quiet_console(void)
 	return quiet && booted;
 }
 
-/* Between the line that loads the mutant, by init, and the next such line */
+/* Look between the line in which init announces this mutant and the next such line. */
 static bool reported(const char *name)
 {
 	struct words lines = read_file("console.log");
@@ -173,7 +176,7 @@ static bool sum_at_least(const char *regex, const char *least)
 	return sum >= strtoull(least, NULL, 10);
 }
 
-/* oracle.c wrote processor.csv, and the lab's module kvm.csv (oracle_kmod.c). */
+/* oracle.c wrote processor.csv; kvm.csv comes from the module lab_oracle.c. */
 #define MAX_REASON	0x500
 #define INVALID_STATE	33
 
@@ -196,9 +199,9 @@ static unsigned long long read_counts(const char *name, long long *counts,
 }
 
 /*
- * Per reason, KVM has counted what the processor logged. VMs that do not count have
- * exits of which we only know how many they are: their VM entries. KVM synthesizes
- * INVALID_STATE without the processor where it emulates; then there is more of it.
+ * For each reason, KVM's count must equal the processor's. Exits of VMs that do not count
+ * are known only by their total number, which is that of their VM entries. KVM may count
+ * more INVALID_STATE exits, as it synthesizes them while it emulates a guest.
  */
 static bool oracle(FILE *to)
 {
@@ -267,7 +270,7 @@ static bool holds(struct words *w)
 	return false;
 }
 
-/* The exit status of the driver, @status being init's: a test that was skipped is fine. */
+/* @status is init's exit status. Return the driver's, in which a skipped test is no failure. */
 int judge(struct plan *the_plan, int status)
 {
 	size_t i;
@@ -276,7 +279,7 @@ int judge(struct plan *the_plan, int status)
 	if (status == LAB_ERROR)
 		return status;
 	if (!plan->nr_expects) {
-		/* What the user's program prints is all that belongs on standard output. */
+		/* Standard output is for the user's program only. */
 		if (plan->oracle && !oracle(stderr) && !status)
 			return 1;
 		return status;
@@ -296,8 +299,8 @@ int judge(struct plan *the_plan, int status)
 }
 
 /*
- * Add up TAP. A test that a plan announces and that never reported has failed. So has
- * a command that failed without a test that did: "not ok - make ..." says so.
+ * Add up TAP. A test that was announced and did not report has failed. A line "not ok -
+ * make ..." is a failed command; it counts as a failed test if no other test has failed.
  */
 int sum_files(int argc, char **argv)
 {

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The cases of plans/faults, in a directory of their own, with a kernel that is nothing
-# but the files that the series changes.
+# The cases of plans/faults. They run in a directory of their own, with a kernel that
+# consists of the files that the series changes.
 
 FAULTS := $(B)/faults
 FAULT_KILLS := 0.05 0.1 0.15 0.2 0.3 0.4 0.6 0.8
 
-# A user's make, which knows nothing of this one. Recipes run in $(FAULTS).
+# A make as a user would start it, independent of this one. Recipes run in $(FAULTS).
 user-make := $(OTHER_MAKE) -C $(ROOT)
 user-tree := $(user-make) KERNEL=$(FAULTS)/linux.tar.xz BUILD=$(FAULTS)/build tree 2> log > tree
 whole-tree = diff -r whole $$(tail -n 1 tree) >&2
-# The compiler, as the lab's makefiles call it
+# Compile a file in the way in which the lab's makefiles do.
 user-compile := $(user-make) --eval 'compile: ; @cd $(FAULTS) && rm -f x.o && ccache gcc -c x.c' compile
-# A small disk, gone when the recipe is; mounting is for root.
+# A small disk, unmounted at the end of the recipe. Only root may mount it.
 small-disk = mkdir -p disk && mount -t tmpfs -o size=$(1) tmpfs disk || exit 1; trap 'umount -l disk' EXIT
 
-#: make test-lab-faults              a small disk, a killed make and the like: is it said, and survived?
+#: make test-lab-faults              a small disk, a killed make and the like are reported and survived
 .PHONY: test-lab-faults
 test-lab-faults: lab
 	@rm -rf $(FAULTS); mkdir -p $(FAULTS)/linux; cd $(FAULTS); \
@@ -60,7 +60,7 @@ fault-no-disk:
 	@cd $(FAULTS); $(call small-disk,100m); \
 	! $(user-make) BUILD=$(FAULTS)/disk KERNEL=$(KERNEL) tree 2> log && grep 'a kernel build needs' log
 
-# What is built is there by symbolic links.
+# Symbolic links to what is built make this build directory complete.
 fault-no-room:
 	@cd $(FAULTS); $(call small-disk,100m); ln -s $(filter-out %/run %/faults,$(wildcard $(B)/*)) disk; \
 	! $(user-make) BUILD=$(BUILD) B=$(FAULTS)/disk KERNEL=$(KERNEL) \

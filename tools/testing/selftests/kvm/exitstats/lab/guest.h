@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The emulated host, and QEMU's guest of the lab, started by a test there.
+ * For tests that run in the emulated host and start the lab's QEMU guest themselves.
  */
 #ifndef LAB_GUEST_H
 #define LAB_GUEST_H
@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 /*
- * Start init's guest, with @options of that command, its messages (stream.h) going to
- * @out. Return init's pid, which ends after QEMU: with the guest's exit status, or with
- * GUEST_DIED; or -1. It does not outlive the test.
+ * Start the guest as init's command "guest" does with @options. Its messages (stream.h)
+ * go to @out. Return the pid of a process, or -1. The process ends after QEMU, and at the
+ * latest with the test. Its exit status is the guest's, or GUEST_DIED.
  */
 static inline pid_t start_guest(char *const options[], int out)
 {
@@ -34,7 +34,7 @@ static inline pid_t start_guest(char *const options[], int out)
 
 #define GUEST_DIED	125
 
-/* The host's processor has SVM: KVM's vendor module is kvm_amd, not kvm_intel. */
+/* With SVM, KVM's vendor module is kvm_amd, not kvm_intel. */
 static inline bool vendor_is_amd(void)
 {
 	unsigned int a, b, c = 0, d;

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * init of the lab: process 1 in the emulated host and in QEMU's guest there.
+ * init of the lab: process 1 in the emulated host and in the QEMU guest on it.
  *
- * It carries out /plan, which the lab's driver writes: a command is a line, each of its
- * further words a line that starts with a tab. README says which of them a plan has.
+ * It carries out /plan, which the lab's driver writes. A command starts on a line of its
+ * own; each further word is on a line that starts with a tab. README has an overview.
  *
- *	kvm [PARAM=VALUE ...]		load kvm-intel (or kvm-amd) with these
- *					parameters, after unloading it; from=DIR
- *					is not one: take the modules from there
+ *	kvm [PARAM=VALUE ...]		unload kvm-intel (or kvm-amd) and load it with
+ *					these parameters; from=DIR is no parameter, but
+ *					the directory to load the modules from
  *	unkvm				unload it
  *	run PROGRAM [ARG ...]		run a program
  *	guest [plan=NAME] [QEMU-OPTION ...]
  *					run the guest, which follows its own /plan, or
  *					/plan.NAME
- *	try SECONDS COMMAND ...		a run or a guest that may fail, in a time limit of its
- *					own, when it is killed: how it ended is a line of
- *					output, "tried PROGRAM STATUS", and no failure
- *	file [NAME]			what is printed from here on goes into NAME
- *	send FILE NAME			what is in FILE goes into NAME
- *	leaks				have kmemleak look for memory that nobody points to,
- *					which it then says in the console
- *	cost WORD			print WORD and what the last guest took until
- *					its end: TSC cycles of the emulated host, exits
- *	trace on|off [ring]		trigger on kvm:kvm_exit: count by exit_reason;
- *					ring: kvm_entry and kvm_exit into the ring
+ *	try SECONDS COMMAND ...		run a command that may fail, and kill it after
+ *					SECONDS. Print its result as "tried PROGRAM STATUS";
+ *					it is never a failure
+ *	file [NAME]			write all further output to NAME
+ *	send FILE NAME			copy FILE to NAME
+ *	leaks				let kmemleak look for leaked memory, which it
+ *					reports on the console
+ *	cost WORD			print WORD and the cost of the last guest: TSC
+ *					cycles of the emulated host, exits
+ *	trace on|off [ring]		count kvm:kvm_exit by exit_reason with a trigger;
+ *					ring: record kvm_entry and kvm_exit in the ring
  *					buffer instead
  *
- * The first command that fails decides the exit status, or if none does, one that
- * was skipped (4); the others run. Every command has LIMIT seconds of the lab's own
- * time. Output is a stream (stream.h) on the second serial port; the first is the
- * kernel's console.
+ * All commands run, even after one has failed. The exit status is that of the first
+ * command that failed; if none failed but one was skipped, it is 4. Every command may
+ * take LIMIT seconds of the lab's own time. Output is a stream (stream.h) on the second
+ * serial port; the first is the kernel's console.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -107,7 +107,7 @@ static void die(int status)
 	message(STREAM_EXIT, text, sprintf(text, "%d", status));
 	tcdrain(stream);
 	sync();
-	/* QEMU leaves on a reset, Bochs on a power-off; each keeps to its own. */
+	/* The guest's QEMU ends on a reset, the emulated host on a power-off. */
 	reboot(getenv("GUEST") ? RB_AUTOBOOT : RB_POWER_OFF);
 	for (;;)
 		pause();
@@ -199,9 +199,9 @@ static int unload_kvm(void)
 }
 
 /*
- * Linux refines the frequency of TCG's TSC some seconds after the boot. A VM whose KVM
- * was loaded before would have the frequency of before, which is "below hardware speed",
- * and KVM then scales its TSC by 0.
+ * Linux refines the frequency of TCG's TSC some seconds after the boot. If KVM is loaded
+ * before, its VMs get the old frequency, which is "below hardware speed", and KVM then
+ * scales their TSC by 0.
  */
 static void wait_for_tsc(void)
 {
@@ -220,7 +220,7 @@ static void wait_for_tsc(void)
 	}
 }
 
-/* Parameters that start with "kvm." are kvm.ko's, the others the vendor module's. */
+/* Parameters that start with "kvm." are for kvm.ko, the others for the vendor module. */
 static int load_kvm(char **params)
 {
 	char kvm[256] = "", own[256] = "";
@@ -248,8 +248,8 @@ static int load_kvm(char **params)
 }
 
 /*
- * Start argv in the process group @group, 0 for one of its own, with nothing to read.
- * It does not outlive us, who may be a test's guest and be killed.
+ * Start argv in the process group @group, or in a new one if 0, with nothing to read. The
+ * kernel kills it if we die: a test may have started us as its guest, and kill us.
  */
 static pid_t start(char **argv, int out, int err, pid_t group)
 {
@@ -268,8 +268,8 @@ static pid_t start(char **argv, int out, int err, pid_t group)
 }
 
 /*
- * Run argv, its output going out as messages, or, with @forward, being messages
- * already. Return the exit status as a shell would, 124 when out of time.
+ * Run argv and send its output as messages. With @forward, its output consists of
+ * messages already. Return the exit status as a shell would, and 124 on a timeout.
  */
 static int run(char **argv, bool forward)
 {
@@ -327,7 +327,7 @@ static int run(char **argv, bool forward)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* The last lines of the guest's console, for when it died. */
+/* Show the last lines of the console of a guest that died. */
 static void tail_guest(void)
 {
 	static char text[1500];
@@ -351,7 +351,7 @@ static unsigned long long host_tsc(void)
 	return (unsigned long long)hi << 32 | lo;
 }
 
-/* While the guest is still there: its statistics go with it. */
+/* Call this while the VM exists: KVM removes its statistics with it. */
 static void note_cost(unsigned long long cycles)
 {
 	char exits[24] = "";
@@ -372,7 +372,7 @@ static int print_cost(const char *word)
 	int fd = open(GUEST_COST, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0) {
-		print(STREAM_ERR, "lab: no guest has come to its end\n");
+		print(STREAM_ERR, "lab: no guest has completed\n");
 		return 1;
 	}
 	close(fd);
@@ -381,8 +381,8 @@ static int print_cost(const char *word)
 }
 
 /*
- * A guest's init ends its stream with STREAM_EXIT. The guest's standard output
- * passes through here, so that its end can be told from the lab's.
+ * The guest's init ends its stream with STREAM_EXIT. The guest's stream passes through
+ * here, as this message must not reach the driver: it would end the run.
  */
 static int guest_filter(char **argv)
 {
@@ -437,8 +437,8 @@ static int run_guest(char **options)
 	char *name;
 
 	/*
-	 * QEMU's TCG does not intercept XSETBV: KVM does not learn which states the guest
-	 * enables. Its CPUID then has the wrong size for them, and Linux 7.2 does not survive it.
+	 * QEMU's TCG does not intercept XSETBV, so KVM does not learn which states the guest
+	 * enables. The guest's CPUID then has the wrong size for them, and Linux 7.2 crashes.
 	 */
 	if (vendor_is_amd())
 		strcat(append, "noxsave ");
@@ -560,7 +560,7 @@ static int command(char **argv)
 	return 1;
 }
 
-/* Say what comes, its first words, also in the console: reports stand below it. */
+/* Announce a command, on the console too: complaints there are below their command. */
 static void announce(char **argv)
 {
 	char text[256];
@@ -573,16 +573,15 @@ static void announce(char **argv)
 	write_file("/dev/kmsg", text);
 }
 
-/* A command that takes no time is no progress. */
+/* Commands that take no time are not shown as progress. */
 static bool quiet_command(const char *name)
 {
 	return !strcmp(name, "file") || !strcmp(name, "send");
 }
 
 /*
- * lab_oracle.ko counts what KVM counts, for all VMs there will be. It does not know who
- * reads the figures: hand them over when all is done. lab_tracer.ko is there if a plan
- * packs it.
+ * lab_oracle.ko sums the figures of all VMs, so it is loaded before KVM and read when the
+ * plan is done. lab_tracer.ko is present only if the plan packs it.
  */
 static void begin_oracle(void)
 {
@@ -645,7 +644,7 @@ int main(int argc, char **argv)
 
 	if (argc > 2 && !strcmp(argv[1], "guest-filter"))
 		return guest_filter(argv + 2);
-	/* For a program that wants to talk to QEMU: messages on standard output */
+	/* For tests that start the guest: send messages to standard output. */
 	if (argc > 1 && !strcmp(argv[1], "guest")) {
 		stream = 1;
 		return run_guest(argv + 2);

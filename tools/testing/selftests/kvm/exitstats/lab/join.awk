@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# join.awk -v paging=ept on=1 FILE ... on=0 FILE ...: join what `exitstats --csv` and
-# `exitstats --time --csv` printed in two guests. Rows "REASON,NAME,EXITS,CYCLES,..." become
+# join.awk -v paging=ept on=1 FILE ... on=0 FILE ...: join the output of `exitstats --csv`
+# and `exitstats --time --csv` in two guests. Rows "REASON,NAME,EXITS,CYCLES,..." become
 # exits.csv, in the order of reasons, which are decimal, or hexadecimal with 0x. Rows
-# "ACCOUNT,ENTERED,CYCLES" become time.csv. Columns from_N of the former, which are the
-# exits that took N cycles up to the next column's, become tail.csv: of the five reasons
-# that cost most cycles in both guests together, and without what is empty at both ends.
+# "ACCOUNT,ENTERED,CYCLES" become time.csv. A column from_N counts the exits that took
+# at least N cycles and fewer than the next column's. These columns become tail.csv, for
+# the five reasons with the most cycles in both guests together, and without the empty
+# buckets at both ends.
 function value(text,	i, n)
 {
 	if (text !~ /^0x/)
@@ -40,7 +41,7 @@ BEGIN {
 	FS = OFS = ","
 	nr = 0
 }
-# The columns from_N, N ascending, are the last ones.
+# The last columns are from_N, with N ascending.
 $1 == "reason" {
 	for (i = NF; $i ~ /^from_/; i--)
 		from[i] = substr($i, 6)

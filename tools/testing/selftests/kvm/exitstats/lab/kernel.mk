@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The packages, the patched tree, and what is built in it.
+# The packages, the patched tree, and the builds in it.
 
 KNOWN := $(notdir $(patsubst %/,%,$(wildcard $(ROOT)/patches/*/)))
 ifeq ($(filter $(KERNEL),$(KNOWN))$(wildcard $(KERNEL)),)
 $(error KERNEL=$(KERNEL): no such tree or tarball, and not a version that patches/ has: $(KNOWN))
 endif
 
-# SAN=kasan or, several in one kernel, SAN=kasan-lockdep: a kernel with sanitizers
+# SAN= selects a kernel with sanitizers: SAN=kasan, or for two in one kernel SAN=kasan-lockdep.
 SANS := $(patsubst $(LAB)/sanitizer-%.config,%,$(wildcard $(LAB)/sanitizer-*.config))
 SAN_CONFIGS := $(patsubst %,$(LAB)/sanitizer-%.config,$(subst -, ,$(SAN)))
 ifneq ($(filter-out $(SANS),$(subst -, ,$(SAN))),)
-$(error SAN=$(SAN): no such sanitizer; there are: $(SANS))
+$(error SAN=$(SAN): no such sanitizer; the sanitizers are: $(SANS))
 endif
 
-# What Debian 12 needs beyond make; PACKAGES+= adds one. See source.sh for the source.
+# Packages that Debian 12 needs besides make; PACKAGES+= adds one. patches/source.sh
+# gets the kernel's source.
 PACKAGES := gcc libc6-dev flex bison bc libelf-dev libssl-dev xz-utils zstd rsync patch kmod \
 	    ccache gnuplot-nox isolinux syslinux-common xorriso qemu-system-x86 \
 	    libjansson-dev
 
-# To apt, bochs is content with QEMU's firmware in place of its own.
+# apt would install QEMU's firmware to satisfy bochs, which needs its own.
 PACKAGES += bochs bochs-term bochsbios vgabios
 
-# One directory for each KERNEL and SAN; a path gets a name of its own.
+# Each KERNEL and SAN has its own directory. A path gets a name from its checksum.
 NAME := $(if $(findstring /,$(KERNEL)),path-$(firstword $(shell echo $(KERNEL) | md5sum | cut -c1-8)),$(KERNEL))$(addprefix -,$(SAN))
 B := $(BUILD)/$(NAME)
 LINUX := $(B)/linux
@@ -42,13 +43,13 @@ endif
 export KBUILD_BUILD_TIMESTAMP := 2026-01-01
 export KBUILD_BUILD_USER := exitstats
 export KBUILD_BUILD_HOST := lab
-# A make that has nothing of this one: with our job server it would warn of its own -j.
+# A make that inherits nothing from this one: with our job server, its own -j would warn.
 OTHER_MAKE := env -u MAKEFLAGS -u MAKELEVEL make --no-print-directory
-# ... of this Makefile, for the checks of a plan
+# The same with this Makefile, for the checks of a plan
 CHECK_MAKE = $(OTHER_MAKE) -C $(ROOT) KERNEL=$(KERNEL) BUILD=$(BUILD) CPU=$(CPU)
 KMAKE := $(OTHER_MAKE) -C $(LINUX) CC="ccache gcc" HOSTCC="ccache gcc"
 
-# Bring what is missing, or say what to bring.
+# Install missing packages, or say how to.
 .PHONY: packages
 packages:
 	@missing=; for p in $(PACKAGES); do \
@@ -68,8 +69,8 @@ $(B)/tree.done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/tree.sh $(ROOT)/patches/
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null
 	@touch $@
 
-# Every line of kernel.config and of the sanitizer's must have made it into .config, but
-# for those that kernel-VERSION.config says this kernel does not know.
+# .config must have every line of kernel.config and of the sanitizers' files, except those
+# in kernel-VERSION.config, which this kernel does not know.
 CONFIGS := $(LAB)/kernel.config $(SAN_CONFIGS)
 $(B)/config.done: $(CONFIGS) $(B)/tree.done
 	@grep -h ^CONFIG $(CONFIGS) | sort -u > $(B)/config
@@ -79,7 +80,8 @@ $(B)/config.done: $(CONFIGS) $(B)/tree.done
 		{ echo "$(notdir $(CONFIGS)): this kernel does not take" $$lost >&2; exit 1; }
 	@touch $@
 
-# KCSAN for KVM alone: a whole kernel of it boots in four minutes, on two emulated CPUs.
+# Only KVM is built with KCSAN: a whole kernel with it takes four minutes to boot on two
+# emulated CPUs.
 BZIMAGE_FLAGS = $(if $(filter kcsan,$(subst -, ,$(SAN))),CFLAGS_KCSAN=)
 $(B)/kernel.done: $(B)/config.done
 	@$(PROGRESS) "building Linux $(NAME)" $(B)/kernel.log sh -c \
@@ -90,16 +92,16 @@ include $(EXITSTATS)/exitstats.mk
 SELFTEST_DIR := $(LINUX)/tools/testing/selftests/kvm
 SELFTEST_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TESTS))
 TOOL_PROGS := $(addprefix $(SELFTEST_DIR)/,$(EXITSTATS_TOOLS))
-# KVM's own that the series must not break: one for any host, one for an AMD host. The
-# latter's directory depends on the kernel, and is known when the tree is there.
+# KVM's own selftests that the series must not break: one for any host, one for an AMD
+# host. The latter's directory depends on the kernel, so look for it when the tree exists.
 KVM_PROGS := $(SELFTEST_DIR)/kvm_binary_stats_test
 SVM_PROGS = $(patsubst %.c,%,$(wildcard $(SELFTEST_DIR)/x86*/svm_vmcall_test.c))
 
-# The lab has no shared libraries. The selftests' build names all files by absolute paths,
-# which the compiler cache must not see: a clone elsewhere has the same objects.
-# 6.1 does not know which headers a test includes, and newer kernels know them under names
-# that are not those of their targets: make all tests anew. A make that has waited for
-# another one, which has done so, must not take the programs away from it.
+# Link statically: the lab has no shared libraries. The selftests' build names all files
+# by absolute paths; hide them from the compiler cache, so that clones elsewhere share
+# objects. 6.1 does not track which headers a test includes, and newer kernels record them
+# for targets of other names, so build all tests again. But keep them if another make has
+# built them since this one started: they may be in use.
 MAKE_START := $(shell date +%s)
 $(B)/selftests.done: $(SELFTESTS) $(B)/kernel.done
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS) > /dev/null

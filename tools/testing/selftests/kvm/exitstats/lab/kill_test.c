@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kill_test: QEMU is killed with SIGKILL while its guest runs and a table of the VM is
- * open, again and again. Neither the VM's tables stay nor a hold on the modules.
+ * kill_test: kill QEMU with SIGKILL while its guest runs and a table of the VM is open,
+ * several times. The VM's tables and its references to the modules must go away.
  *
  *	kill_test [-n ROUNDS] [OPTION ...]	in the emulated host; the options are
- *						those of init's guest
+ *						those of init's command "guest"
  *
- * The guest must not end by itself.
+ * The guest's plan must not end by itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,10 +24,10 @@
 #include "kselftest.h"
 
 #define TABLES		"/sys/kernel/debug/kvm/*/exitstats"
-#define EXITS_A_ROUND	2000	/* more, before each kill */
-#define SECONDS		300	/* that anything may take, of the lab's time */
+#define EXITS_A_ROUND	2000	/* each round kills the guest after this many more exits */
+#define SECONDS		300	/* timeout of each wait, in the lab's time */
 
-/* The VM's table, if there is a VM; the caller frees it. */
+/* Return the path of the VM's table, or NULL without a VM. The caller frees it. */
 static char *find_table(void)
 {
 	char *path = NULL;
@@ -40,7 +40,7 @@ static char *find_table(void)
 	return path;
 }
 
-/* Of the table's last row; 0 without a VM. */
+/* The exits in the table's row "total"; 0 without a VM */
 static unsigned long long total_exits(void)
 {
 	unsigned long long exits = 0;
@@ -71,12 +71,12 @@ static int module_users(void)
 	int users = -1;
 
 	if (!file || fscanf(file, "%d", &users) != 1)
-		ksft_exit_fail_msg("the vendor's module: %m\n");
+		ksft_exit_fail_msg("reference count of the vendor module: %m\n");
 	fclose(file);
 	return users;
 }
 
-/* QEMU's main thread makes the VM, and the table's path has its number. */
+/* QEMU's main thread creates the VM, so its pid is in the table's path. */
 static pid_t qemu_of(const char *path)
 {
 	int pid;
@@ -89,11 +89,11 @@ static pid_t qemu_of(const char *path)
 static bool check(bool ok, const char *what)
 {
 	if (!ok)
-		printf("# not so: %s\n", what);
+		printf("# failed: %s\n", what);
 	return ok;
 }
 
-/* Say whether all was as it should be. */
+/* Start a guest, kill it after @exits, and return whether all checks passed. */
 static bool kill_one(char *const options[], unsigned long long exits)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC), table, status;
@@ -105,23 +105,23 @@ static bool kill_one(char *const options[], unsigned long long exits)
 	if (init < 0)
 		ksft_exit_fail_msg("fork: %m\n");
 	if (!wait_for_exits(exits))
-		ksft_exit_fail_msg("the guest has not exited enough\n");
+		ksft_exit_fail_msg("too few exits of the guest\n");
 	path = find_table();
 	table = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (table < 0)
 		ksft_exit_fail_msg("no table\n");
 	ok = check(read(table, &byte, 1) == 1, "the table can be read");
-	ok &= check(module_users() > 0, "the vendor's module is in use");
-	printf("# %d users of the vendor's module, %llu exits; killing %d\n", module_users(),
+	ok &= check(module_users() > 0, "the vendor module is in use");
+	printf("# %d users of the vendor module, %llu exits; killing %d\n", module_users(),
 	       total_exits(), qemu_of(path));
 
 	if (kill(qemu_of(path), SIGKILL) || waitpid(init, &status, 0) != init)
 		ksft_exit_fail_msg("killing QEMU: %m\n");
 	ok &= check(WIFEXITED(status) && WEXITSTATUS(status) == GUEST_DIED, "the guest died");
-	ok &= check(pread(table, &byte, 1, 0) == -1 && errno == EIO, "the open table is of no VM");
+	ok &= check(pread(table, &byte, 1, 0) == -1 && errno == EIO, "the open table says EIO");
 	ok &= check(access(path, F_OK) && errno == ENOENT, "the table is gone");
-	ok &= check(!find_table(), "there is no other");
-	ok &= check(!module_users(), "the vendor's module is not in use");
+	ok &= check(!find_table(), "there is no other table");
+	ok &= check(!module_users(), "the vendor module is not in use");
 	close(table);
 	free(path);
 	return ok;
@@ -141,6 +141,6 @@ int main(int argc, char **argv)
 		good += kill_one(argv + 1, i * EXITS_A_ROUND);
 	printf("# %d of %d killed\n", good, nr_rounds);
 	ksft_test_result(good > 0 && good == nr_rounds,
-			 "kill: neither tables nor a hold on the modules stay\n");
+			 "kill: tables and references to the modules go away\n");
 	ksft_finished();
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# kvm.awk UNPATCHED PATCHED: compare how KVM's own selftests ended in two runs, from
-# the lines "tried PROGRAM STATUS" of the lab's init. Exit 1 if a test ended otherwise,
-# or in one run only, or if none passed.
+# kvm.awk UNPATCHED PATCHED: compare the results of KVM's own selftests in two runs, from
+# the lines "tried PROGRAM STATUS" of the lab's init. Exit 1 if a test's results differ,
+# if it ran in one run only, or if no test passed.
 function outcome(status)
 {
 	if (status == 0)

@@ -5,24 +5,25 @@
  *	lab [-nq] [-a NAME] [-e EMULATOR] -b BUILD [-p DIR ...] PLAN [NAME=VALUE ...]
  *	lab -s FILE ...
  *
- * A plan is a file: it describes one run of the lab (README has the words). The driver
+ * A plan is a file that describes one run of the lab (see README). The driver
  *
  *	reads and expands the plan				plan.c
  *	packs the programs and modules that the plan names	pack.c
  *	chooses the emulator and its command line		emulator.c
- *	runs it and relays what comes out			relay.c
+ *	runs the emulator and relays its output			relay.c
  *	judges what the plan expects, as TAP			expect.c
  *
- * BUILD is the directory in which make has built a kernel (build/6.12); a run has the
- * directory BUILD/run/PLAN.CPU to itself, locked. Programs are found by their names in
- * BUILD and in each DIR. EMULATOR is bochs or kvm. NAME=VALUE sets a variable of the
- * plan. -n shows what would be done. -q leaves out the progress. -a gives the run another
- * name than the plan's, so that two runs of it can be made at a time.
+ * BUILD is the directory in which make has built a kernel (build/6.12); each run locks
+ * its own directory, BUILD/run/PLAN.CPU. The driver looks for programs in BUILD and in
+ * each DIR. EMULATOR is bochs or kvm. NAME=VALUE sets a variable of the plan. -n shows
+ * what would be done. -q omits the progress. -a gives the run a name other than the
+ * plan's, so that a plan can run twice at a time.
  *
  * -s adds up the TAP in FILEs and prints "N passed, N failed, N skipped".
  *
- * Exit status: if the plan expects nothing, that of the first command that failed in
- * the lab; otherwise 1 if an expectation or a test failed; LAB_ERROR if no answer came.
+ * Exit status: LAB_ERROR if the lab gave no result. 1 if an expectation failed.
+ * Otherwise that of the first command that failed in the lab; a skipped test is no
+ * failure if the plan expects something.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,7 @@
 
 #include "lab.h"
 
-#define ROOM_MB	300	/* what a run needs on the disk */
+#define ROOM_MB	300	/* disk space that a run needs */
 
 void die(const char *fmt, ...)
 {
@@ -68,7 +69,7 @@ static void check_needs(struct lab *lab, struct plan *plan)
 	}
 }
 
-/* Take the run's directory, and empty it. The lock goes when the driver ends. */
+/* Lock the run's directory and empty it. The lock is held until the driver ends. */
 static void take_directory(struct lab *lab, struct plan *plan)
 {
 	char *runs = format("%s/run", lab->build);
@@ -144,8 +145,9 @@ static void show(struct plan *plan, struct words *command)
 }
 
 /*
- * TCG's log costs next to nothing: it is on in each run of an AMD host, unless the plan
- * or its kernel has no use for it. Only a plan that asks for it has to have VMs.
+ * TCG's log costs almost nothing, so it is on in each run of an AMD host, unless the plan
+ * turns it off or brings its own kernel, for which lab_oracle.ko is not built. Only a plan
+ * that asks for the oracle fails if there were no exits.
  */
 static void ask_oracle(struct plan *plan, enum emulator emulator)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The lab's driver. lab.c says what it does, and in which order; each other file does
- * one step of it.
+ * The lab's driver. lab.c describes its steps and their order; each other file
+ * implements one step.
  */
 #ifndef LAB_LAB_H
 #define LAB_LAB_H
@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define LAB_ERROR	125	/* exit status: no answer came out of the lab */
-#define MAX_WORDS	62	/* of a command; init's array has two more */
+#define LAB_ERROR	125	/* exit status: the lab gave no result */
+#define MAX_WORDS	62	/* in a command; init's array has two more elements */
 
-/* A list of strings, ended by NULL */
+/* A list of strings */
 struct words {
 	char **word;
 	size_t nr;
@@ -22,42 +22,42 @@ struct words {
 
 /* A plan that init carries out, in the emulated host or in QEMU's guest there */
 struct script {
-	char *name;	/* "" is the plan of a guest that no name is given for */
-	struct words lines;	/* what init reads */
+	char *name;	/* "" is the plan of a guest without plan=NAME */
+	struct words lines;	/* the file that init reads */
 };
 
-/* A file of the image: @path there is @source here. */
+/* A file in the image: @path there is a copy of @source here. */
 struct file {
 	char *path, *source;
 };
 
-/* What has to hold after the run */
+/* A condition that has to hold after the run */
 struct expect {
 	char *what;		/* the line of TAP */
-	struct words words;	/* what expect.c carries out */
+	struct words words;	/* the check, for expect.c */
 };
 
-/* Lines of the console that are no reason to complain */
+/* Lines of the console to ignore. All three are regular expressions. */
 struct pardon {
-	char *from;	/* a regular expression */
-	char *to;	/* drop all lines up to this one, or NULL */
-	char *unless;	/* a line that has this is not pardoned, or NULL */
+	char *from;
+	char *to;	/* ignore all lines up to the one that matches this, or NULL */
+	char *unless;	/* do not ignore a line that matches this, or NULL */
 };
 
-/* A plan, all of it read and expanded: this is all that the other steps need. */
+/* A plan, read and expanded: everything that the other steps need */
 struct plan {
 	const char *name, *cpu;
 	bool svm, oracle, no_oracle, no_exits, icount, uses_qemu, boots;
 	long host_cpus, timeout, silence;
 	char *kernel, *accel, *append;
 	struct words needs;
-	struct words modules;	/* instead of the kernel's own; file names */
+	struct words modules;	/* file names; they replace the kernel's own modules */
 	struct script host;
 	struct script *guests;
 	size_t nr_guests;
 	struct file *files, *guest_files;
 	size_t nr_files, nr_guest_files;
-	struct words guest_programs;	/* of this machine, with their libraries */
+	struct words guest_programs;	/* of this machine; their libraries are packed, too */
 	struct expect *expects;
 	size_t nr_expects;
 	struct pardon *pardons;
@@ -68,10 +68,10 @@ struct plan {
 struct lab {
 	const char *build;	/* the build of a kernel: build/6.12 */
 	const char *source;	/* this directory of the repository */
-	const char *emulator;	/* what LAB= asks for, or NULL */
+	const char *emulator;	/* value of LAB=, or NULL */
 	struct words search;	/* directories with programs */
 	char *dir;		/* the run's own directory */
-	bool dry;		/* -n: show, and do not do it */
+	bool dry;		/* -n: show what would be done */
 	bool quiet;
 };
 
@@ -99,7 +99,7 @@ struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator 
 int run_emulator(struct lab *lab, struct plan *plan, enum emulator emulator,
 		 struct words *command);
 
-/* oracle.c: exits by reason, as the emulated processor logged them */
+/* oracle.c: the exits by reason in the emulated processor's log */
 void oracle_feed(const char *data, size_t n, bool svm);
 void oracle_write(const char *path, bool svm);
 

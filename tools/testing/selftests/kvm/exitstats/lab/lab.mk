@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The lab's own programs, and the one rule that carries out a plan. README says how.
+# The lab's own programs, and the rule that carries out a plan (see README).
 
-# init is process 1 in the lab, lab its driver out here.
+# init is process 1 in the lab. The driver, lab, runs outside.
 $(B)/init: $(LAB)/init.c $(LAB)/guest.h $(LAB)/stream.h | packages
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -o $@ $<
@@ -14,7 +14,7 @@ LAB_CFLAGS = -Wall -Wextra -O2 -D_GNU_SOURCE -DLAB_SOURCE='"$(LAB)"' \
 $(B)/lab: $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
 	@$(CC) $(LAB_CFLAGS) -o $@ $(LAB_SOURCES)
 
-# What the lab's kernel has counted in all VMs, for the oracle; and what it has traced
+# Modules that sum the exits that KVM has counted (for the oracle) and traced
 LAB_MODULES := $(B)/oracle/lab_oracle.ko $(B)/tracer/lab_tracer.ko
 $(foreach m,$(LAB_MODULES),$(eval $(m): $(LAB)/$(basename $(notdir $(m))).c))
 $(LAB_MODULES): $(LAB)/lab_ledgers.h $(B)/kernel.done
@@ -23,21 +23,21 @@ $(LAB_MODULES): $(LAB)/lab_ledgers.h $(B)/kernel.done
 	@printf '%s\n' 'obj-m := $(basename $(@F)).o' 'ccflags-y := -I $$(srctree)/arch/x86/kvm' > $(@D)/Kbuild
 	@$(PROGRESS) "building the module $(basename $(@F))" $(@D)/log $(KMAKE) M=$(@D) modules
 
-# Programs that plans name are found there.
+# The driver looks for the programs of plans in these directories.
 PROGRAM_DIRS = $(SELFTEST_DIR)/exitstats $(SELFTEST_DIR)/exitstats/tool $(SELFTEST_DIR) \
 	$(wildcard $(SELFTEST_DIR)/x86 $(SELFTEST_DIR)/x86_64) $(B)/kvm-tests
-# What the command line sets of what a plan has a default for
+# The variables of a plan's set commands that make's command line overrides
 settings = $(foreach v,$(shell sed -n 's/^set \([A-Za-z_]*\).*/\1/p' $(1)),$(if \
 	$(filter command,$(origin $(v))),$(call quote,$(v)=$($(v)))))
 
-# $(call lab,PLAN,NAME=VALUE ...): carry out a plan. RUN_AS= gives the run another
-# name than the plan's; LAB_FLAGS are the driver's.
+# $(call lab,PLAN,NAME=VALUE ...): carry out a plan. RUN_AS= gives the run a name other
+# than the plan's. LAB_FLAGS are options of the driver.
 lab = $(B)/lab $(LAB_FLAGS) $(if $(RUN_AS),-a $(RUN_AS)) $(if $(LAB_EMULATOR),-e $(LAB_EMULATOR)) \
 	-b $(B) $(addprefix -p ,$(PROGRAM_DIRS)) $(LAB)/plans/$(strip $(1)) CPU=$(CPU) \
 	TESTS="$(TESTS)" LONG_TESTS="$(LONG_TESTS)" TOOL_TESTS="$(TOOL_TESTS)" $(call settings,$(LAB)/plans/$(strip $(1))) $(2)
 
-# What a plan needs is built before, unless it is only shown. PLAN_VARS are variables that
-# its command sets.
+# Build what a plan needs first, unless LAB_FLAGS=-n only shows it. A make command can
+# set variables of its plan with PLAN_VARS.
 PLANS := $(notdir $(wildcard $(LAB)/plans/*))
 needs = $(addprefix $(B)/,$(shell sed -n 's/^needs //p' $(LAB)/plans/$(1)))
 show := $(filter -n,$(LAB_FLAGS))
@@ -50,7 +50,7 @@ lab: $(B)/kernel.done $(B)/init $(B)/lab $(LAB_MODULES)
 $(PLANS:%=plan-%): plan-%: $(if $(show),$(B)/lab,lab)
 	@$(call lab,$*,$(PLAN_VARS))
 
-#: make run [CPU=amd]                boot a guest with nested paging and without, side by side
+#: make run [CPU=amd]                boot a guest with and without nested paging, side by side
 .PHONY: run
 paging := $(if $(filter amd,$(CPU)),npt,ept)
 run: lab $(B)/exitstats
@@ -71,9 +71,9 @@ run: lab $(B)/exitstats
 host guest: lab
 	@$(call lab,$@,RUN=$(call quote,$(abspath $(RUN))) ARGS=$(call quote,$(ARGS)) \
 		EPT=$(EPT) VCPUS=$(VCPUS))
-#: ... LAB=bochs|kvm                 in an emulator, or in QEMU with KVM; chosen by itself
+#: ... LAB=bochs|kvm                 in an emulator, or in QEMU with KVM; the default is automatic
 
-# As a user would build it
+# Build it as a user would.
 TOOL_SOURCES := $(wildcard $(TOOL)/src/*.c)
 $(B)/exitstats: $(TOOL_SOURCES) $(wildcard $(TOOL)/*.h $(TOOL)/src/*.h) \
 		$(ROOT)/include/uapi/linux/kvm_exitstats.h | packages

@@ -3,8 +3,8 @@
  * The ledgers of all vCPUs that a module of the lab has seen. VMs come and go faster than
  * debugfs can be read, so the module sums up each ledger when KVM frees it.
  *
- * KVM's modules are unloaded and loaded again meanwhile, some of them without the series: the
- * lab's module stays, and attaches to each kvm.ko that comes, before it has VMs.
+ * The lab's module stays loaded while KVM's modules, with or without the series, are unloaded
+ * and loaded. It attaches to each kvm.ko before that has VMs.
  */
 #ifndef LAB_LEDGERS_H
 #define LAB_LEDGERS_H
@@ -19,7 +19,7 @@
 
 #include "exitstats.h"
 
-/* Which exit reason an account is: the kernel's own table, which exports nothing here */
+/* KVM's own table tells which exit reason an account has. This copy exports nothing. */
 #undef EXPORT_SYMBOL_FOR_KVM_INTERNAL
 #define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol)
 #include "exitstats_reasons.c"
@@ -37,7 +37,7 @@ static DEFINE_RAW_SPINLOCK(lock);
 static struct ledger pool[4096];
 static HLIST_HEAD(unused);
 
-/* The module's own: nothing writes to @stats any more. */
+/* Each module defines this. Nothing writes to @stats any more. */
 static void sum_ledger(const struct kvm_vcpu_exitstats *stats);
 
 static u32 reason_of(const struct kvm_vcpu_exitstats *stats,
@@ -100,7 +100,7 @@ static void attach_free(struct tracepoint *tp, void *data)
 		attach_to(tp, on_free);
 }
 
-/* @mod comes or goes, says @event, and may have the tracepoint @name. */
+/* Attach to or detach from tracepoint @name if @mod, which comes or goes by @event, has it. */
 static void follow_module(const struct module *mod, unsigned long event, const char *name,
 			  void *probe)
 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The figures of all VMs that ever were, summed: the other side of the oracle beneath
- * KVM (oracle.c has the processor's).
+ * The sum of the figures of all VMs since the boot, which "expect oracle" compares with
+ * the processor's log (oracle.c).
  *
- *	/sys/kernel/debug/lab_oracle	REASON,EXITS for each reason that occurred, "other"
- *					being the largest; and uncounted,ENTRIES: how often
- *					vCPUs were entered that do not count
+ *	/sys/kernel/debug/lab_oracle	REASON,EXITS for each reason that occurred, where
+ *					"other" is the largest; and uncounted,ENTRIES: the
+ *					VM entries of vCPUs that do not count
  */
 #include "lab_ledgers.h"
 
 static atomic64_t counted[NR_REASONS];
 static atomic64_t uncounted;
-static bool has_exitstats;	/* the kvm.ko that is loaded */
+static bool has_exitstats;	/* the loaded kvm.ko has the series */
 
 /* Each VM entry ends in one VM exit. Newer kernels pass more arguments. */
 static void on_entry(void *data, struct kvm_vcpu *vcpu)

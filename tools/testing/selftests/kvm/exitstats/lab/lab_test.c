@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * lab_test: the driver's decisions. Which emulator is chosen on which machine, what is
- * refused and with which words, and what the log of a processor counts.
+ * lab_test: test the driver's choice of the emulator on various machines, its messages
+ * for bad plans, and how it counts a processor's log.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 #define MACHINE	"lab_test.machine"
 
-/* lab.c's, which has another main() */
+/* Replaces the one in lab.c, which is not linked as it has a main(), too */
 void die(const char *fmt, ...)
 {
 	va_list ap;
@@ -34,7 +34,7 @@ static void write_file(const char *path, const char *text)
 		ksft_exit_fail_msg("%s: %m\n", path);
 }
 
-/* This is what the machine is like; @kvm: it has /dev/kvm. */
+/* Make up a machine in a directory. @flag is in /proc/cpuinfo; @kvm: it has /dev/kvm. */
 static void machine(const char *flag, const char *nested, bool kvm)
 {
 	if (system("rm -rf " MACHINE "; mkdir -p " MACHINE "/proc " MACHINE "/dev "
@@ -49,7 +49,7 @@ static void machine(const char *flag, const char *nested, bool kvm)
 		write_file(MACHINE "/dev/kvm", "");
 }
 
-/* On this machine, LAB=@asked chooses @expected and says something with @says in it. */
+/* On this machine, LAB=@asked chooses @expected, with a remark that contains @says. */
 static void chooses(const char *asked, bool svm, int expected, const char *says,
 		    const char *what)
 {
@@ -62,7 +62,7 @@ static void chooses(const char *asked, bool svm, int expected, const char *says,
 		ksft_print_msg("%s\n", why);
 }
 
-/* Read a plan of @text in a process of its own: it ends with a message that has @says. */
+/* Reading the plan @text must end its process with one line that contains @says. */
 static void refuses(const char *text, const char *says, const char *what)
 {
 	char buf[512] = "";
@@ -92,7 +92,7 @@ static void refuses(const char *text, const char *says, const char *what)
 	ksft_print_msg("%s\n", buf);
 }
 
-/* Two texts share a line, and each is cut in two somewhere. */
+/* Two texts share a line. Feeding single bytes cuts each text everywhere. */
 static bool oracle_counts(void)
 {
 	static const char log[] = "vmexit(00000072, 0)vmexit(00000400, 1) x\nvmrun! 10\n"
@@ -121,14 +121,14 @@ int main(void)
 	ksft_set_plan(20);
 
 	machine("lm", "Y\n", true);
-	chooses(NULL, false, BOCHS, NULL, "no VMX: Bochs, and nothing to say of it");
-	chooses(NULL, true, QEMU_TCG, NULL, "no SVM: TCG, and nothing to say of it");
+	chooses(NULL, false, BOCHS, NULL, "no VMX: Bochs, without a remark");
+	chooses(NULL, true, QEMU_TCG, NULL, "no SVM: TCG, without a remark");
 	chooses("kvm", false, -1, "no VMX", "no VMX: LAB=kvm says so");
 	chooses("kvm", true, -1, "no SVM", "no SVM: LAB=kvm says so");
 	chooses("xen", false, -1, "LAB=xen: neither", "LAB=xen is refused");
 	machine("vmx", "Y\n", true);
 	chooses(NULL, false, QEMU_KVM, NULL, "VMX, /dev/kvm, nested=Y: KVM");
-	chooses("bochs", false, BOCHS, NULL, "VMX, /dev/kvm, nested=Y: LAB=bochs has its way");
+	chooses("bochs", false, BOCHS, NULL, "VMX, /dev/kvm, nested=Y: LAB=bochs is honoured");
 	chooses(NULL, true, QEMU_TCG, NULL, "VMX does not help an AMD host");
 	machine("svm", "1\n", true);
 	chooses("kvm", true, QEMU_KVM, NULL, "SVM, /dev/kvm, nested=1: LAB=kvm");

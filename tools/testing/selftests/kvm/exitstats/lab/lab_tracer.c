@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the bare tracepoint passes, summed by exit reason over all VMs, beside what is in their
- * ledgers when KVM frees them: the two are the same, to the cycle. As BPF would, this module
- * attaches to the tracepoint by its name.
+ * Sum the exits and cycles that the bare tracepoint passes, by exit reason and over all VMs, and
+ * those in the ledgers when KVM frees them. The two are the same, to the cycle. Like BPF, this
+ * module attaches to the tracepoint by its name.
  *
- *	/sys/kernel/debug/lab_tracer	REASON,EXITS,CYCLES,EXITS,CYCLES: traced, and in the
- *					ledgers, for each reason that occurred, "other" being
- *					the largest
+ *	/sys/kernel/debug/lab_tracer	REASON,EXITS,CYCLES,EXITS,CYCLES: first traced, then
+ *					from the ledgers, for each reason that occurred, where
+ *					"other" is the largest
  *
- * The last exits of a vCPU are not traced: one that is not over, and one that is and that KVM
- * would have traced before the next VM entry. Both are known from the ledger.
+ * Up to two last exits of a vCPU are not traced: one that has not ended, and one that has ended,
+ * which KVM would have traced before the next VM entry. The ledger tells both, and this module
+ * subtracts them.
  */
 #include "lab_ledgers.h"
 
@@ -42,10 +43,10 @@ static void sum_ledger(const struct kvm_vcpu_exitstats *stats)
 	for (account = first; account < &stats->accounts[kvm_exitstats_nr_accounts]; account++)
 		add(&counted[reason_of(stats, account)], account->exits, account->cycles);
 
-	/* This one is not over ... */
+	/* This exit has not ended ... */
 	if (stats->reason >= first)
 		add(&counted[reason_of(stats, stats->reason)], -(s64)stats->counted, -stats->took);
-	/* ... and this one has not been traced. */
+	/* ... and this one has not been traced yet. */
 	if (stats->traced)
 		add(&counted[reason_of(stats, stats->traced)], -1, -stats->traced_cycles);
 }

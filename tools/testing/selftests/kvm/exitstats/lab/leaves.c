@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * leaves: a multiboot kernel that prints what CPUID returns, bit for bit, to the
- * debug port, and resets the machine.
+ * leaves: a multiboot kernel that prints all registers that CPUID returns to the debug
+ * port, and resets the machine.
  *
- * A guest this small boots at once, in QEMU with any CPU model, and its output is
- * the same to the byte if and only if KVM's answers are.
+ * Such a small guest boots at once, in QEMU with any CPU model. Its output is the same
+ * if and only if KVM's answers are.
  */
 
 __asm__(".section .multiboot, \"a\"\n"
@@ -45,7 +45,7 @@ static void print_leaf(unsigned int leaf, unsigned int index)
 	add_hex(b, ' ');
 	add_hex(c, ' ');
 	add_hex(d, '\n');
-	/* In one go: it is one exit. */
+	/* One string instruction takes only one exit. */
 	__asm__ volatile("rep outsb" : "+S" (text), "+c" (length) : "d" (0xe9) : "memory");
 }
 
@@ -55,7 +55,7 @@ void main(void)
 		0, 1, 2, 10, 0x1f, 28, 33, 35, 48, 65, 85, 86, 87, 0xff, 0x100, 0xffff,
 		0x10000, 0x1000a, 0x7fffffff, 0x80000000, 0x8000000a, 0xfffffffe, 0xffffffff,
 	};
-	/* The four, what lies around them, and what KVM answers them with. */
+	/* The four leaves, their neighbours, and the leaves that out-of-range ones may return */
 	static const struct {
 		unsigned int first, last, nr_indices;
 	} ranges[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * migrate_test plan=NAME: start the guest, and when it has printed a line, migrate it live
- * to another QEMU. What it prints there, TAP, goes to standard output.
+ * migrate_test plan=NAME: start the guest, wait until it has printed a line, and migrate it
+ * live to another QEMU. The TAP that it prints there goes to standard output.
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -25,7 +25,7 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* A message of the guest's; false at the end */
+/* Read a message of the guest; return false at the end of its stream. */
 static bool guest_message(FILE *from, struct stream_header *h, char *text)
 {
 	if (fread(h, sizeof(*h), 1, from) != 1 || h->magic != STREAM_MAGIC ||
@@ -59,7 +59,7 @@ static FILE *connect_qmp(void)
 	return fdopen(fd, "r+");
 }
 
-/* QEMU's answer, behind events that come in between */
+/* Return QEMU's answer, and skip events before it. */
 static const char *ask(FILE *qmp, const char *command)
 {
 	static char line[16384];
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
 			fail(answer);
 	} while (!strstr(answer, "\"completed\""));
 
-	/* With its QEMU, the guest that was left behind goes, and the lab can count its exits. */
+	/* End the source QEMU, too: lab_oracle.ko counts a vCPU's exits when KVM frees it. */
 	ask(qmp, "{\"execute\": \"quit\"}");
 	waitpid(source, &status, 0);
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The oracle beneath KVM: how often the emulated processor left a guest, by reason.
+ * The oracle beneath KVM: count the VM exits of the emulated processor by reason.
  *
- * Bochs logs each VM exit as "VMEXIT reason = N", QEMU's TCG as "vmexit(CODE,", CODE
- * having eight hexadecimal digits. Two processors' texts can share a line.
+ * Bochs logs each VM exit as "VMEXIT reason = N", QEMU's TCG as "vmexit(CODE,", where
+ * CODE has eight hexadecimal digits. The texts of two processors can share a line.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -12,8 +12,8 @@
 
 #include "lab.h"
 
-#define MAX_REASON	0x500	/* SVM's last code is below; all others are counted together */
-#define TEXT		32	/* more than either log's text for one exit */
+#define MAX_REASON	0x500	/* above SVM's last code; counts all undefined codes */
+#define TEXT		32	/* longer than the text for one exit in either log */
 
 static uint64_t counts[MAX_REASON + 1];
 
@@ -28,7 +28,7 @@ static void count(const char *text, bool svm)
 	counts[reason < MAX_REASON ? reason : MAX_REASON]++;
 }
 
-/* A text may be cut in two: keep what is left after the last one that was counted. */
+/* The data may end within a text: keep what follows the last counted one. */
 void oracle_feed(const char *data, size_t n, bool svm)
 {
 	const char *marker = svm ? "vmexit(" : "VMEXIT reason = ";
@@ -52,7 +52,7 @@ void oracle_feed(const char *data, size_t n, bool svm)
 			count(p + len, svm);
 			p += len;
 		}
-		/* What was counted begins at least TEXT before the end. */
+		/* All counted texts begin at least TEXT before the end: drop them. */
 		if (!p)
 			p = have >= TEXT ? end - (TEXT - 1) : buffer;
 		have = end - p;
@@ -60,7 +60,7 @@ void oracle_feed(const char *data, size_t n, bool svm)
 	}
 }
 
-/* The log's last text is shorter than TEXT. */
+/* Pad the log: its last text may be shorter than TEXT. */
 void oracle_write(const char *path, bool svm)
 {
 	static const char nothing[TEXT];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Make what the emulator boots: an initramfs with all that the plan names, in which the
- * initramfs of QEMU's guest is a file, and for Bochs a CD with it. The kernel's own
- * gen_init_cpio packs them; of its lists, DIR/run.list and DIR/guest.list, the lab needs
- * nothing but the order: a directory comes before what is in it.
+ * Make the initramfs that the emulator boots, with all files that the plan names. One of
+ * them is the initramfs of the QEMU guest. For Bochs, make a CD of it. The kernel's
+ * gen_init_cpio packs the files listed in DIR/run.list and DIR/guest.list, in which a
+ * directory must come before its files.
  */
 #include <errno.h>
 #include <glob.h>
@@ -17,7 +17,7 @@
 
 struct list {
 	FILE *to;
-	struct words dirs, files;	/* that are in it */
+	struct words dirs, files;	/* listed so far */
 };
 
 static void add_dir(struct list *list, const char *path)
@@ -72,7 +72,7 @@ static void command(const char *text)
 		die("lab: failed: %s", text);
 }
 
-/* Write the list to its end, and pack it. */
+/* Close the list, and pack its files. */
 static void end_list(struct lab *lab, struct list *list, const char *name)
 {
 	if (fclose(list->to))
@@ -95,7 +95,7 @@ static void add_script(struct list *list, struct script *script)
 	add_file(list, format("/%s", name), name);
 }
 
-/* A program as it is on this machine, with the libraries that it needs */
+/* A program of this machine, with the libraries that it needs */
 static void add_program(struct list *list, const char *program)
 {
 	FILE *from = popen(format("ldd %s", program), "re");
@@ -128,7 +128,7 @@ static void add_qemu(struct list *list)
 	}
 }
 
-/* KVM's modules, which have "_" in their names where their files may have "-" */
+/* Module names have "_" where file names may have "-". init uses the former. */
 static void add_module(struct list *list, const char *source)
 {
 	char *name = format("/modules/%s", strrchr(source, '/') + 1), *p;
@@ -209,7 +209,7 @@ void pack(struct lab *lab, struct plan *plan, bool cdrom)
 		add_file(&list, "/boot/bzImage", kernel);
 		add_file(&list, "/boot/guest.cpio", "guest.cpio");
 	}
-	/* Its plan has the name that the guest's has: packed by now, it is not needed. */
+	/* This overwrites "plan", the guest's plan, which has been packed by now. */
 	add_script(&list, &plan->host);
 	end_list(lab, &list, "run");
 	if (cdrom)

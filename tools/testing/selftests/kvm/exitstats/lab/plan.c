@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Read a plan: expand its variables and loops, and sort its words into what the other
- * steps of the driver need. README explains the words.
+ * Read a plan: expand its variables and loops, and fill in struct plan for the other
+ * steps of the driver. README explains the words of a plan.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -25,13 +25,13 @@ struct variable {
 static struct variable *variables;
 static size_t nr_variables;
 
-/* What is being read, for messages */
+/* The current line, for messages */
 static const char *file;
 static int line_number;
 
 static struct lab *lab;
 static struct plan *plan;
-static struct script *script;	/* where init's commands go */
+static struct script *script;	/* init's commands go here */
 
 __attribute__((noreturn))
 static void wrong(const char *what, const char *word)
@@ -49,7 +49,7 @@ static struct variable *find_variable(const char *name, size_t len)
 	return NULL;
 }
 
-/* @keep: a value that is there already has precedence. */
+/* @keep: do not overwrite an existing value. */
 void set_variable(const char *name, const char *value, bool keep)
 {
 	struct variable *v = find_variable(name, strlen(name));
@@ -65,8 +65,8 @@ void set_variable(const char *name, const char *value, bool keep)
 }
 
 /*
- * $NAME is that variable's value, which is not expanded again. In ${NAME}, NAME itself
- * is expanded first. $$ is $, and so is a $ before anything else.
+ * $NAME becomes the variable's value, which is not expanded again. In ${NAME}, NAME
+ * itself is expanded first. $$ becomes $. A $ before anything else stays.
  */
 static char *expand(const char *text)
 {
@@ -85,7 +85,7 @@ static char *expand(const char *text)
 		if (*text == '{') {
 			len = strcspn(text, "}");
 			if (!text[len])
-				wrong("no } here", text);
+				wrong("missing }", text);
 			name = strndup(text + 1, len - 1);
 			text += len + 1;
 			name = expand(name);
@@ -105,7 +105,7 @@ static char *expand(const char *text)
 	return out;
 }
 
-/* Words are separated by white space. Quotes, single or double, keep it in a word. */
+/* White space separates words, except within single or double quotes. */
 static struct words split(const char *text)
 {
 	struct words words = {};
@@ -148,7 +148,7 @@ static long number(const char *text)
 	return n;
 }
 
-/* Everything after the @n-th word of @text, as it stands there */
+/* Everything after the @n-th word of @text, unchanged */
 static char *rest(char *text, int n)
 {
 	while (n--) {
@@ -175,7 +175,7 @@ static void add_file(const char *path, const char *source, bool guest)
 	(*files)[(*nr)++].source = format("%s", source);
 }
 
-/* /run/NAME in a plan is the program NAME, which is in one of the directories of -p. */
+/* /run/NAME in a plan is the program NAME from one of the directories given with -p. */
 static void need_program(const char *path, bool guest)
 {
 	const char *name = path + strlen("/run/");
@@ -196,13 +196,13 @@ static void need_program(const char *path, bool guest)
 		}
 		free(source);
 	}
-	/* make builds what a plan needs; -n may come before. */
+	/* make builds what a plan needs, but -n may run before make has built it. */
 	if (!lab->dry)
 		wrong("no such program is built", name);
 	add_file(path, "(not built yet)", guest);
 }
 
-/* Modules in /modules/NAME/ are variants of KVM's, which make has built. */
+/* Modules in /modules/NAME/ are variants of KVM's modules, built by make. */
 static void need_variant(const char *name)
 {
 	static const char *const modules[][2] = {
@@ -216,7 +216,7 @@ static void need_variant(const char *name)
 				modules[i][1]), false);
 }
 
-/* A command for init: note what it needs in the image. */
+/* Add a command for init, and to the image what the command needs. */
 static void add_command(struct words *words)
 {
 	bool guest = script != &plan->host;
@@ -241,7 +241,7 @@ static void add_command(struct words *words)
 			need_variant(strndup(word + 9, strlen(word) - 10));
 		if (!strncmp(word, "/run/", 5))
 			need_program(word, guest);
-		/* plan=NAME: a program that starts the guest itself */
+		/* A program with an argument plan=NAME starts the guest itself. */
 		if (!guest && (!strcmp(word, "guest") || !strncmp(word, "plan=", 5) ||
 			       strstr(word, "qemu-system")))
 			plan->uses_qemu = true;
@@ -257,7 +257,7 @@ static void begin_guest(const char *name)
 
 	for (i = 0; i < plan->nr_guests; i++)
 		if (!strcmp(plan->guests[i].name, name))
-			wrong("a guest has one plan of this name", *name ? name : "guest-plan");
+			wrong("there is already a plan of this name", *name ? name : "guest-plan");
 	plan->guests = grow(plan->guests, plan->nr_guests, sizeof(*plan->guests));
 	script = &plan->guests[plan->nr_guests++];
 	*script = (struct script){ .name = format("%s", name) };
@@ -314,7 +314,7 @@ static void simple(char *text)
 	} else if (!strcmp(name, "icount") && w.nr == 1) {
 		plan->icount = true;
 	} else if (w.nr < 2) {
-		wrong("unknown word, or words are missing after it", name);
+		wrong("unknown word, or missing arguments", name);
 	} else if (!strcmp(name, "needs")) {
 		for (i = 1; i < w.nr; i++)
 			add_word(&plan->needs, w.word[i]);
@@ -348,7 +348,7 @@ static void simple(char *text)
 	} else if (!strcmp(name, "expect")) {
 		add_expect(rest(text, 1), &w);
 	} else if (!strcmp(name, "check")) {
-		/* check "WHAT" COMMAND: the shell reads COMMAND as it stands there. */
+		/* check "WHAT" COMMAND: COMMAND goes to the shell unchanged. */
 		char *quote = strchr(text, '"'), *end = quote ? strchr(quote + 1, '"') : NULL;
 		struct words words = {};
 
@@ -388,7 +388,7 @@ static void carry_out(struct line *line, struct line *last)
 	for (; line < last; line++) {
 		line_number = line->number;
 		text = expand(line->text);
-		/* What a check has to say is the shell's to split. */
+		/* The shell splits the command of a check. */
 		if (!strncmp(text, "check ", 6)) {
 			simple(text);
 			continue;
@@ -421,7 +421,7 @@ static void carry_out(struct line *line, struct line *last)
 	}
 }
 
-/* Give each line of a block a depth greater than that of the lines around it. */
+/* The lines within a block have a greater depth than the lines around it. */
 static struct line *read_lines(const char *path, size_t *nr)
 {
 	FILE *from = fopen(path, "re");
@@ -448,7 +448,7 @@ static struct line *read_lines(const char *path, size_t *nr)
 			count, depth,
 		};
 		if (opens(word) && ++depth > MAX_DEPTH)
-			wrong("too deep", word);
+			wrong("nested too deeply", word);
 		free(word);
 	}
 	if (depth)
@@ -479,7 +479,7 @@ void read_plan(struct lab *the_lab, struct plan *the_plan, const char *path)
 	if (strcmp(plan->cpu, "intel") && strcmp(plan->cpu, "amd"))
 		die("CPU=%s: neither intel nor amd", plan->cpu);
 	plan->svm = !strcmp(plan->cpu, "amd");
-	/* The parameter of kvm-intel or kvm-amd that turns nested paging on */
+	/* The parameter of kvm-intel or kvm-amd for nested paging */
 	set_variable("paging", plan->svm ? "npt" : "ept", false);
 
 	lines = read_lines(path, &nr);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # program.sh RUN ARGS: print why the lab cannot run this program with these arguments;
-# nothing if it can. There is nothing but the program in the lab.
+# print nothing if it can. The lab has no shared libraries, shell or other programs.
 run=$1
 
 if [ -z "$run" ]; then

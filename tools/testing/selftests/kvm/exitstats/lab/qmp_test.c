@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * qmp_test: what an unmodified QEMU says of its guest's exits, against what the
- * guest reads from the leaves and against debugfs.
+ * qmp_test: compare the figures that an unmodified QEMU reports with those that its guest
+ * reads from the leaves, and with debugfs.
  *
  *	qmp_test [-v] [plan=NAME]	in the emulated host: start the guest, and compare
- *	qmp_test guest			in the guest: print all figures, again and again
+ *	qmp_test guest			in the guest: print all figures in a loop
  *
- * Of the guest's plans, FILE is the one that does the latter.
+ * The guest's plan NAME has to run "qmp_test guest".
  *
- * The guest prints as it goes on exiting. So QEMU is asked twice, the guest stopped
- * both times, and what the guest read in between lies in between: exactly, for
- * each reason that did not occur in that time.
+ * The guest exits while it prints. So this test queries QEMU twice, with the guest stopped.
+ * The guest's figures in between have to lie between those of the two queries, and equal
+ * them for each reason that did not occur in that time.
  */
 #define _GNU_SOURCE
 #include <glob.h>
@@ -42,7 +42,7 @@
 
 typedef unsigned long long u64;
 
-static int nr_reasons;	/* numbers that are not "other" */
+static int nr_reasons;	/* without "other" */
 
 struct figures {
 	u64 exits[NR_SLOTS];
@@ -56,7 +56,7 @@ struct figures {
 static bool verbose;
 static bool reversed;	/* QEMU 7.2 has the last bucket of a histogram first */
 
-/* In the guest. The last line of a round tells the host that it has all. */
+/* Runs in the guest. The last line of a round tells the host that it is complete. */
 static void print_figures(void)
 {
 	static u64 exits[NR_SLOTS], cycles[NR_SLOTS];
@@ -81,7 +81,7 @@ static void print_figures(void)
 	}
 }
 
-/* The guest's output, line by line. */
+/* Read one line of the guest's output. */
 static bool guest_line(FILE *from, char *line, size_t size)
 {
 	static char text[STREAM_MAX];
@@ -112,7 +112,7 @@ static bool guest_line(FILE *from, char *line, size_t size)
 	return true;
 }
 
-/* A whole round of the guest's */
+/* Read the guest's figures up to the end of a round. */
 static void guest_round(FILE *from, struct figures *f)
 {
 	char line[128], word[16];
@@ -147,7 +147,7 @@ static int qmp_socket(void)
 	return fd;
 }
 
-/* The next message; events are none of ours. */
+/* Read the next message that is no event. */
 static json_t *qmp_read(int fd)
 {
 	json_error_t error;
@@ -163,7 +163,7 @@ static json_t *qmp_read(int fd)
 	}
 }
 
-/* Execute a command, in JSON with ' for ". */
+/* Execute a command, which is JSON with ' in place of ". */
 static json_t *qmp(int fd, const char *command)
 {
 	json_t *message, *result;
@@ -217,7 +217,7 @@ static json_t *stat_value(json_t *stats, const char *name)
 static const char stats_query[] =
 	"{'execute': 'query-stats', 'arguments': {'target': 'vcpu', 'providers': [" STATS "]}}";
 
-/* With the guest stopped: all figures are of one moment. */
+/* Call this with the guest stopped: all figures are then of one moment. */
 static void query_stats(int fd, struct figures *f)
 {
 	json_t *vcpus = qmp(fd, stats_query), *vcpu, *stats;
@@ -244,7 +244,7 @@ static void query_stats(int fd, struct figures *f)
 	json_decref(vcpus);
 }
 
-/* A statistic of @type is known, in @unit or without one; of a histogram, each bucket is 1. */
+/* The schema has @name with @type, and @unit or no unit; a histogram's buckets have size 1. */
 static bool schema_says(json_t *schemas, const char *name, const char *type, const char *unit)
 {
 	bool histogram = !strcmp(type, "linear-histogram");
@@ -335,7 +335,7 @@ static bool figures_between(const struct figures *low, const struct figures *f,
 		}
 		nr_exact += high->exits[i] && low->exits[i] == high->exits[i];
 	}
-	printf("# reasons that occurred, and not in between: %d\n", nr_exact);
+	printf("# reasons that occurred, but not between the queries: %d\n", nr_exact);
 	return ok && nr_exact > 0;
 }
 
@@ -397,7 +397,7 @@ int main(int argc, char **argv)
 	printf("# histograms %s bucket first\n", reversed ? "last" : "first");
 	json_decref(qmp(fd, "{'execute': 'cont'}"));
 
-	/* The first that read CPUID's after the stop may have begun before it. */
+	/* Skip rounds of before the stop, and the one that may have begun before it. */
 	do {
 		guest_round(from, &read);
 	} while (read.exits[EXIT_REASON_CPUID] < before.exits[EXIT_REASON_CPUID]);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Run the emulator in the run's directory, and bring out what comes of it.
+ * Run the emulator in the run's directory, and relay its output.
  *
- * The emulator writes its second serial port to the FIFO "stream" (stream.h says what),
- * its first to "console.log", its screen goes to "screen.log", and what it logs of VM
- * exits to the FIFO "oracle". Programs' output goes to our own, and to "output"; files
- * go to the directory, progress to standard error.
+ * The emulator writes its first serial port to "console.log", its second to the FIFO
+ * "stream" (see stream.h), and its log of VM exits to the FIFO "oracle". Its screen goes
+ * to "screen.log". The output of programs goes to our own output and to "output", files
+ * go to the directory, and progress goes to standard error.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +29,12 @@
 
 static volatile sig_atomic_t interrupted;
 static struct lab *lab;
-static const char *label;	/* of the progress: two labs may run side by side */
+static const char *label;	/* tells apart the progress of labs that run side by side */
 static time_t start;
 static time_t heard;	/* when the last message came */
-static FILE *output;	/* what goes to standard output, once more */
-static FILE *file;	/* where STREAM_OUT goes, or NULL: standard output */
-static int result;	/* of STREAM_EXIT */
+static FILE *output;	/* a copy of standard output and standard error */
+static FILE *file;	/* STREAM_OUT goes here, or to standard output if NULL */
+static int result;	/* from STREAM_EXIT */
 
 static void on_signal(int sig)
 {
@@ -53,7 +53,7 @@ static void open_file(const char *name)
 	file = NULL;
 	if (!*name)
 		return;
-	/* The name comes out of the lab: keep it inside the directory. */
+	/* The name comes from the lab. Reject one that leads out of the directory. */
 	if (strchr(name, '/'))
 		errno = EINVAL;
 	else
@@ -91,7 +91,7 @@ static void handle(enum stream_type type, char *data, size_t len)
 	}
 }
 
-/* Take what has come so far apart into messages; keep an unfinished one. */
+/* Handle the complete messages, and keep an incomplete one for the next call. */
 static void parse(const char *data, size_t n)
 {
 	static char buf[sizeof(struct stream_header) + STREAM_MAX + 1];
@@ -147,9 +147,9 @@ static void show_console(void)
 }
 
 /*
- * Bochs, as a debugger, opens a terminal of its own for the screen, and says which.
- * Nobody looks there: once its buffer is full, after some minutes, Bochs would wait
- * for ever. Return the terminal, for the buffer to be emptied, or -1.
+ * Bochs, as a debugger, opens a terminal of its own for the screen and prints its name.
+ * Nobody reads that terminal. Its buffer is full after some minutes, and Bochs would then
+ * wait forever. Return the terminal, whose buffer the caller empties, or -1.
  */
 static int find_screen(const char *text, size_t n)
 {
@@ -170,11 +170,11 @@ static int find_screen(const char *text, size_t n)
 	if (!end)
 		return -1;
 	*end = 0;
-	have = sizeof(said) - 1;	/* that was it */
+	have = sizeof(said) - 1;	/* ignore all further text */
 	return open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 }
 
-/* The emulator does not outlive us, however we end. */
+/* The kernel kills the emulator when the driver ends, even by a signal. */
 static pid_t spawn(char **argv, int *tty)
 {
 	struct winsize size = { .ws_row = 25, .ws_col = 80 };
@@ -193,7 +193,7 @@ static pid_t spawn(char **argv, int *tty)
 	return pid;
 }
 
-/* For writing too, so that it neither blocks nor ends before the emulator. */
+/* Open it for writing, too: reading then never blocks, and never sees an end of file. */
 static int open_fifo(const char *name)
 {
 	int fd;
@@ -216,7 +216,7 @@ static void read_oracle(int fd, bool svm)
 		oracle_feed(buf, n, svm);
 }
 
-/* Return the exit status that init told, or LAB_ERROR if it did not. */
+/* Return the exit status that init sent, or LAB_ERROR if it sent none. */
 int run_emulator(struct lab *the_lab, struct plan *plan, enum emulator emulator,
 		 struct words *command)
 {
@@ -296,9 +296,9 @@ int run_emulator(struct lab *the_lab, struct plan *plan, enum emulator emulator,
 		exit(128 + interrupted);
 	}
 	if (running)
-		fprintf(stderr, "lab: no end after %ld s: stopped\n", (long)(time(NULL) - start));
+		fprintf(stderr, "lab: timed out after %ld s\n", (long)(time(NULL) - start));
 	else
-		fprintf(stderr, "lab: %s ended before the lab did\n", command->word[0]);
+		fprintf(stderr, "lab: %s ended without a result\n", command->word[0]);
 	show_console();
 	fprintf(stderr, "lab: more in %s: console.log, screen.log\n", lab->dir);
 	return LAB_ERROR;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What comes out of the lab: a stream of messages on the second serial port,
- * written by init and read by boot. init in QEMU's guest writes the same to
- * init in the emulated host, which hands it on.
+ * The lab's output is a stream of messages on the second serial port. init writes
+ * it, and the driver reads it (relay.c). init in the QEMU guest sends the same kind
+ * of messages to init in the emulated host, which forwards them.
  */
 #ifndef LAB_STREAM_H
 #define LAB_STREAM_H
@@ -22,9 +22,9 @@ struct stream_header {
 enum stream_type {
 	STREAM_OUT = 'o',	/* a program's standard output */
 	STREAM_ERR = 'e',	/* its standard error */
-	STREAM_FILE = 'f',	/* from here on STREAM_OUT goes to the file so named; "": back */
+	STREAM_FILE = 'f',	/* file name: STREAM_OUT goes there; "": to standard output */
 	STREAM_STEP = 's',	/* progress, one line */
-	STREAM_EXIT = 'x',	/* the end, and the exit status in decimal */
+	STREAM_EXIT = 'x',	/* end of the stream: exit status in decimal */
 };
 
 #endif /* LAB_STREAM_H */

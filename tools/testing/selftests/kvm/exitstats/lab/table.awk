@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# table.awk -v paging=ept exits.csv time.csv: both modes side by side, the largest
-# difference in exits first, the totals last; then where the vCPU's time went. With
-# -v bars=1, exits as bars on a log scale: the upper half of a line is paging on, the
-# lower half off.
+# table.awk -v paging=ept exits.csv time.csv: print both modes side by side, with the
+# largest difference in exits first and the totals last, and where the vCPU's time went.
+# -v bars=1 adds bars of the exits on a log scale: the upper half of a line is with nested
+# paging, the lower half without.
 function number(n,	s, out)
 {
 	s = sprintf("%.0f", n < 0 ? -n : n)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# gnuplot -e "paging='ept'" tail.gp: how long the exits took in both modes, one panel for
-# each of the reasons that cost most, on log scales, as a tail is few exits, of many
-# cycles: tail.csv becomes tail.svg. The colours are those of exits.gp.
+# gnuplot -e "paging='ept'" tail.gp: draw tail.svg from tail.csv: the distribution of the
+# exits' durations in both modes, with one panel for each of the costliest reasons. The
+# tail consists of few exits of many cycles, so both scales are logarithmic. The colours
+# are those of exits.gp.
 set datafile separator ","
 reasons = system("awk -F, 'NR > 1 && !seen[$1]++ { print $1 }' tail.csv")
 names = system("awk -F, 'NR > 1 && !seen[$1]++ { print $2 }' tail.csv")
@@ -17,7 +18,7 @@ height = top + bottom + panel * panels
 set terminal svg size 900,height font "sans,13" background "white"
 set output "tail.svg"
 
-# A bucket is as wide as any other: x is the logarithm of its first cycle.
+# x is the logarithm of a bucket's first cycle, so all buckets are equally wide.
 log2(x) = x < 1 ? 0 : log(x) / log(2)
 text(x) = x < 1024 ? sprintf("%d", x) : x < 1048576 ? sprintf("%dk", x / 1024) : \
 	  x < 1073741824 ? sprintf("%dM", x / 1048576) : sprintf("%dG", x / 1073741824)

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The tests: what make test and make test-all consist of. lab/plans has most of them.
+# The parts of make test and make test-all. Most tests are plans in lab/plans.
 
-# All that test something in the lab's host. Each skips where it cannot run.
+# All tests for the emulated host. A test skips itself where it cannot run.
 LONG_TESTS = exitstats_load_test exitstats_leaf_fuzz_test exitstats_host_fuzz_test
 TESTS = $(filter-out $(LONG_TESTS) exitstats_bound_test,$(notdir $(EXITSTATS_TESTS))) \
 	kvm_binary_stats_test \
 	$(if $(filter amd,$(CPU)),svm_vmcall_test)
 
-# The tool's tests that run in the host, with the tool as an argument
+# The tool's tests that run in the host; the tool is their argument.
 TOOL_TESTS = $(filter %_host_test,$(notdir $(EXITSTATS_TOOLS)))
 
-# Programs of plans
+# Test programs that plans run
 LAB_TESTS := $(B)/qmp_test $(B)/kill_test $(B)/unload_test $(B)/migrate_test
 $(LAB_TESTS): $(B)/%: $(LAB)/%.c $(LAB)/guest.h $(LAB)/stream.h $(TOOL)/exitstats_read.h \
 		$(EXITSTATS)/exitstats_memory.h $(ROOT)/include/uapi/linux/kvm_exitstats.h \
@@ -25,9 +25,9 @@ $(B)/leaves: $(LAB)/leaves.c | packages
 		-fno-stack-protector -fno-asynchronous-unwind-tables -mgeneral-regs-only \
 		-Wl,-N,-Ttext=0x100000,--build-id=none,--no-warn-rwx-segments -o $@ $<
 
-# Parts of a test run side by side, as many as there are processors: an emulator keeps
-# one busy. A part is goals and settings of make. Its TAP goes to $(B)/tap/PART and, when
-# the part is over, to standard output.
+# As many parts of a test run side by side as there are processors, as an emulator keeps
+# one busy. A part consists of goals and variables of make. Its TAP goes to $(B)/tap/PART
+# and, when the part is over, to standard output.
 part-code := test-code
 part-lab := test-lab
 part-bound := test-bound
@@ -36,15 +36,15 @@ part-vmx-ept1 := plan-suite CPU=intel PAGING=1 RUN_AS=suite-ept1
 part-vmx-ept0 := plan-suite CPU=intel PAGING=0 RUN_AS=suite-ept0
 part-vmx-oracle := plan-oracle CPU=intel
 part-vmx-absent := plan-absent CPU=intel
-# Each run of an AMD host has the oracle.
+# There is no svm-oracle: each run of an AMD host has the oracle.
 part-svm := plan-suite CPU=amd KILLS=4
 part-svm-absent := plan-absent CPU=amd
 part-svm-tracepoint := plan-tracepoint CPU=amd
 TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent svm-tracepoint bound lab code apply
 
-# A make that has a job server hands out its jobs; another one starts it.
+# Without a job server to take jobs from, start one.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
-# With make -n, a part is shown and not redirected.
+# With make -n, show a part and do not redirect its output.
 dry-run = $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 tap-of = $(MAKE) -C $(ROOT) $(1) $(if $(dry-run),,> $(2) || \
 	echo "not ok - make $(1)" >> $(2); cat $(2))
@@ -61,7 +61,7 @@ test: lab $(B)/selftests.done $(LAB_TESTS) $(B)/leaves $(STRUCTURE)
 	@$(MAKE) -C $(ROOT) $(parallel) $(TEST_PARTS:%=part-%)
 	@cd $(B)/tap && $(B)/lab -s $(TEST_PARTS)
 
-# The driver: which emulator is chosen on which machine, and what becomes of wrong plans
+# The driver's choice of the emulator, and its messages for bad plans
 $(B)/lab_test: $(LAB)/lab_test.c $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B)/tree.done
 	@$(CC) $(LAB_CFLAGS) -o $@ $< $(filter-out %/lab.c,$(LAB_SOURCES))
 .PHONY: test-lab
@@ -69,31 +69,31 @@ test-lab: lab $(B)/lab_test
 	@cd $(B) && ./lab_test
 	@$(call lab,no-vmx)
 
-# The kernel's source in userspace: it needs no KVM, and an emulator takes minutes for it.
+# The kernel's source in userspace. It needs no KVM, and would take minutes in an emulator.
 .PHONY: test-bound
 test-bound: $(B)/selftests.done
 	@$(SELFTEST_DIR)/exitstats/exitstats_bound_test
 
-# The guest tool beyond the lab
+# Tests of the guest tool outside the lab
 .PHONY: test-tool
 test-tool: PACKAGES += clang prometheus python3-docutils
 test-tool: lab
 	@$(call lab,tool,ROOT=$(ROOT) TOOL=$(TOOL) PROM=$(B)/run/suite-ept1.intel/exitstats.prom \
 		HOST_PROM=$(B)/run/suite-ept1.intel/host.prom)
 
-#: make test-perf                    a guest's exits as events of Debian's perf, on both vendors
+#: make test-perf                    the guest's PMU driver with Debian's perf, on both vendors
 .PHONY: test-perf
 test-perf: PACKAGES += linux-perf
 test-perf: lab $(call needs,perf) $(call needs,perf-migrate)
 	@status=0; for plan in perf perf-migrate; do for cpu in amd intel; do \
 		$(MAKE) -C $(ROOT) plan-$$plan CPU=$$cpu || status=1; done; done; exit $$status
 
-#: make test-load [CPU=]             ten million exits of VMs that come and go, and modules
+#: make test-load [CPU=]             ten million exits while VMs and modules come and go
 .PHONY: test-load
 test-load: plan-load
 
-#: make fuzz [SEED=N] [MINUTES=N] [CPU=]  the fuzzers of the selftest, for as long as one likes
-# A failure is replayed with the last seed printed, in one minute.
+#: make fuzz [SEED=N] [MINUTES=N] [CPU=]  the selftests' fuzzers, for MINUTES
+# To replay a failure, pass the last seed printed and MINUTES=1.
 SEED := $(shell date +%s)
 MINUTES = 5
 SEEDS = $(shell seq $(SEED) 1000 $$(($(SEED) + ($(MINUTES) - 1) * 1000)))
@@ -101,11 +101,11 @@ SEEDS = $(shell seq $(SEED) 1000 $$(($(SEED) + ($(MINUTES) - 1) * 1000)))
 fuzz: PLAN_VARS = SEEDS="$(SEEDS)" FUZZ_TIMEOUT=$$(($(MINUTES) * 600 + 900))
 fuzz: plan-fuzz
 
-# SAN=kasan or, several in one kernel, SAN=kasan-lockdep: kernel.mk has the kernels. With
-# faults in it, allocations fail; a race, kcsan, takes two processors.
+# kernel.mk explains SAN. plans/sanitizers has to know of faults, which makes allocations
+# fail, and of kcsan, which needs two processors.
 san-has = $(if $(filter $(1),$(subst -, ,$(SAN))),yes,no)
 san-vars = KCSAN=$(call san-has,kcsan) FAULTS=$(call san-has,faults)
-#: make test-san SAN=kasan|... [CPU=]  selftests and a guest in a kernel with sanitizers
+#: make test-san SAN=kasan|... [CPU=]  the selftests in a kernel with sanitizers
 .PHONY: test-san
 ifneq ($(filter test-san mutants-san,$(MAKECMDGOALS)),)
 $(if $(SAN),,$(call refuse,SAN= is missing: one or$(comma) joined by -$(comma) more of $(SANS)))
@@ -113,7 +113,7 @@ endif
 test-san: PLAN_VARS = $(san-vars)
 test-san: plan-sanitizers
 
-#: make test-kvm [CPU=]              KVM's own selftests end the same with and without the series
+#: make test-kvm [CPU=]              KVM's own selftests: same results with and without the series
 $(B)/kvm-tests.done: $(B)/selftests.done
 	@$(PROGRESS) "building KVM's own selftests" $(B)/kvm-tests.log env LDFLAGS=-static \
 		$(OTHER_MAKE) -k -C $(SELFTEST_DIR) OUTPUT=$(SELFTEST_DIR) -j$(JOBS)
@@ -127,13 +127,13 @@ $(B)/kvm-tests.done: $(B)/selftests.done
 test-kvm: PLAN_VARS = KVM_TESTS="$$(cat $(B)/kvm-tests.done)"
 test-kvm: plan-kvm-selftests
 
-#: make test-clang                   KVM's objects by clang, with W=1: no warning
+#: make test-clang                   build KVM with clang and W=1, without a warning
 CLANG := $(B)-clang
 CLANG_MAKE := $(OTHER_MAKE) -C $(CLANG)/linux HOSTCC="ccache gcc" CC="ccache clang" W=1
 .PHONY: test-clang
 test-clang: PACKAGES += clang
-# In a tree of its own, for the configuration is clang's. All objects are made each time,
-# as one that is there does not warn; ccache has the warnings.
+# clang needs a tree of its own, as the configuration depends on the compiler. Build all
+# objects each time, as only a compilation warns; ccache repeats its warnings.
 test-clang: lab $(B)/config.done
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(CLANG) > /dev/null
 	@$(CLANG_MAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(B)/config
@@ -142,13 +142,13 @@ test-clang: lab $(B)/config.done
 		'$(CLANG_MAKE) -j$(JOBS) prepare && $(CLANG_MAKE) -j$(JOBS) arch/x86/kvm/ virt/kvm/'
 	@$(call lab,clang,LOG=$(CLANG)/log)
 
-# make test-all's parts: what shares a build directory is in one part. TESTED, for the
-# command line, are kernels for which make test has just been run.
+# The parts of make test-all. Tests that share a build directory are in one part. On the
+# command line, TESTED= lists kernels for which make test has just run.
 KNOWN_SANS := kasan-lockdep kcsan
 TESTED :=
 $(foreach k,$(KNOWN),$(eval all-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test) test-perf))
 all-6.12 += test-tool test-modules test-lab-faults test-clang test-load test-kvm fuzz MINUTES=1
-# 7.2 is what would go upstream.
+# The series for upstream is based on 7.2.
 all-7.2 += check test-series
 $(foreach s,$(KNOWN_SANS),$(eval all-$(s) := test-san SAN=$(s) CPU=amd))
 ALL_PARTS := $(KNOWN) $(KNOWN_SANS)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# gnuplot -e "paging='ept'" time.gp: where the vCPU's time went in both modes, in
-# percent: time.csv becomes time.svg. The colours are Okabe's and Ito's.
+# gnuplot -e "paging='ept'" time.gp: draw time.svg from time.csv: where the vCPU's time
+# went in both modes, in percent. The colours are by Okabe and Ito.
 set terminal svg size 900,320 font "sans,13" background "white"
 set output "time.svg"
 set title "Where the vCPU's time went during one Linux guest's boot"
@@ -15,7 +15,7 @@ set ylabel "percent of the cycles"
 set grid ytics lc rgb "#dddddd"
 set key outside right noenhanced
 
-# gnuplot stacks columns: a row for each mode, a column for each account
+# gnuplot stacks columns, so make a row for each mode and a column for each account.
 transpose = "< awk -F, -v paging=".paging." '".\
 	"NR > 1 { name[n++] = $1; c[1, n] = $2; c[0, n] = $3; sum[1] += $2; sum[0] += $3 } ".\
 	"END { printf \"mode\"; for (i = 0; i < n; i++) printf \" %s\", name[i]; ".\

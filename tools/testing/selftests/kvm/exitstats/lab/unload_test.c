@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * unload_test: KVM's modules are unloaded while files of exitstats are open, and
- * loaded and unloaded again and again, which takes no memory that stays.
+ * unload_test: unload KVM's modules while files of exitstats are open; then load and
+ * unload them many times, and check that no memory leaks.
  *
  *	unload_test [-n ROUNDS] [DIR]	the modules are in DIR, /modules/ by default
  *
- * It ends with the modules loaded.
+ * It leaves the modules loaded.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,8 +27,8 @@
 #include "../exitstats_memory.h"
 
 /*
- * Rounds until what is made once and kept is there, and how much more memory each of
- * the others may leave taken.
+ * Rounds before the kernel's caches and the like have grown to their size, and how much
+ * memory each later round may take and not free.
  */
 #define NR_WARM_UP	8
 #define KB_PER_ROUND	2
@@ -76,7 +76,7 @@ static int open_table(struct vm *vm, const char *vcpu, bool counts)
 	return fd;
 }
 
-/* As of a guest that comes from elsewhere. False: refused, for the VM does not count. */
+/* Restore a state, as after a migration. Return false if the VM does not count. */
 static bool restore(int vcpu)
 {
 	static struct {
@@ -97,7 +97,7 @@ static bool restore(int vcpu)
 	return false;
 }
 
-/* A VM whose vCPU has run: HLT, at its reset vector. */
+/* Create a VM and run its vCPU, which executes HLT at the reset vector. */
 static struct vm create_vm(void)
 {
 	struct kvm_userspace_memory_region region = {
@@ -169,19 +169,19 @@ int main(int argc, char **argv)
 
 	vm = create_vm();
 	ksft_test_result(reads(vm.stats) && reads(vm.table) && reads(vm.vcpu_table),
-			 "unload: all is open\n");
+			 "unload: the open files can be read\n");
 	ksft_test_result(busy(vendor) && busy("kvm"),
 			 "unload: refused while there is a VM\n");
 
-	/* Statistics hold the VM: they go first. */
+	/* An open statistics file holds a reference to the VM. */
 	close(vm.stats);
 	close_vm(&vm);
 	ksft_test_result(!reads(vm.table) && errno == EIO && !reads(vm.vcpu_table) && errno == EIO,
-			 "unload: the tables are of no VM any more\n");
+			 "unload: reading a table after its VM fails with EIO\n");
 	ksft_test_result(unload(vendor) && busy("kvm"),
 			 "unload: kvm.ko stays while a table is open\n");
 	ksft_test_result(!reads(vm.table) && errno == EIO,
-			 "unload: a table, the vendor's module being gone\n");
+			 "unload: the same after the vendor module is unloaded\n");
 	close(vm.table);
 	close(vm.vcpu_table);
 
@@ -205,7 +205,7 @@ int main(int argc, char **argv)
 			 "unload: unloaded and loaded, with and without exitstats and nested paging\n");
 	printf("# unload: %ld KB more kernel memory after %d rounds\n", grown, nr_rounds);
 	ksft_test_result(grown <= (long)nr_rounds * KB_PER_ROUND,
-			 "unload: no memory stays taken\n");
+			 "unload: no memory leaks\n");
 	load("kvm", "");
 	load(vendor, "");
 	ksft_finished();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Text and lists of words, for all parts of the driver.
+ * Strings and lists of words, for all parts of the driver.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ char *format(const char *fmt, ...)
 	return text;
 }
 
-/* Make room for one more element of an array of @nr. */
+/* Make room for one more element in an array that has @nr. */
 void *grow(void *array, size_t nr, size_t size)
 {
 	if (nr & (nr - 1))
