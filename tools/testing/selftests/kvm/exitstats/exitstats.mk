@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The selftest of KVM exitstats, for the Makefile of the KVM selftests to include
-# before it puts TEST_GEN_PROGS together from TEST_GEN_PROGS_x86_64 (newer kernels:
-# TEST_GEN_PROGS_x86, in Makefile.kvm), which is where SPLIT_TESTS stands.
+# The selftests of KVM exitstats. The Makefile of the KVM selftests includes this file at
+# SPLIT_TESTS, before it composes TEST_GEN_PROGS from TEST_GEN_PROGS_x86_64 (in newer
+# kernels: TEST_GEN_PROGS_x86, in Makefile.kvm).
 
 EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test attribution_test bound_test \
 	control_test cycles_test fastpath_test fault_test histogram_test host_fuzz_test \
@@ -12,11 +12,11 @@ EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test attribution_t
 TEST_GEN_PROGS_x86_64 += $(EXITSTATS_TESTS)
 TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
 
-# Kernel code in userspace; older kernels make the test from its source at once.
+# This test runs kernel code in userspace. Older kernels build it without an object file.
 %/exitstats/exitstats_bound_test.o: CFLAGS += -Iexitstats/shim
 %/exitstats/exitstats_bound_test: private CFLAGS += -Iexitstats/shim
 
-# The tool and what goes with it, which need nothing of the framework
+# The tool, its example and its tests, which do not need the selftests' framework
 EXITSTATS_TOOLS := $(addprefix exitstats/tool/, exitstats example_critical \
 	exitstats_tool_test exitstats_tool_host_test exitstats_pmu_test)
 
@@ -24,10 +24,10 @@ ifneq ($(filter x86%,$(ARCH)),)
 TEST_GEN_FILES += $(EXITSTATS_TOOLS)
 endif
 
-# Newer kernels define it for all KVM selftests.
+# Newer kernels define this for all KVM selftests.
 $(addprefix %/,$(EXITSTATS_TESTS)): CFLAGS += -D_GNU_SOURCE=
 
-# Static, for the lab has no shared libraries.
+# Link statically: the lab has no shared libraries.
 $(addprefix %/,$(EXITSTATS_TESTS) $(EXITSTATS_TOOLS)): LDFLAGS += -static
 
 define EXITSTATS_CC
@@ -35,7 +35,7 @@ define EXITSTATS_CC
 $(CC) -O2 -Wall -Wextra -static $(KHDR_INCLUDES) $(filter %.c,$^) -o $@
 endef
 
-# Explicit targets, for a pattern of lib.mk in older kernels would win against one here.
+# Use explicit targets: in older kernels, a pattern rule of lib.mk would override one here.
 # lib.mk sets OUTPUT in the same way, but later.
 EXITSTATS_TOOL_DIR := $(or $(OUTPUT),$(shell pwd))/exitstats/tool
 
@@ -47,7 +47,7 @@ $(EXITSTATS_TOOL_DIR)/exitstats: $(EXITSTATS_TOOL_SOURCES) $(EXITSTATS_TOOL_HEAD
 $(EXITSTATS_TOOL_DIR)/example_critical: exitstats/tool/example_critical.c exitstats/tool/exitstats_read.h
 	$(EXITSTATS_CC)
 
-# The tests are linked with all of the tool but its main().
+# The tests link all sources of the tool except main.c.
 EXITSTATS_TOOL_TEST_SOURCES := $(filter-out %/main.c,$(EXITSTATS_TOOL_SOURCES))
 EXITSTATS_TOOL_TEST_HEADERS := exitstats/tool/exitstats_tool_test.h $(EXITSTATS_TOOL_HEADERS)
 

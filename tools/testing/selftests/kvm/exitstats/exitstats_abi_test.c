@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: what the four leaves answer, register by register, to whom, and
- * what they leave alone.
+ * KVM exitstats: the four leaves, register by register: what they return, who may read
+ * them, and that no other leaf changes.
  */
 #include "exitstats_bare.h"
 
@@ -17,7 +17,7 @@ static void guest_check_exits(u32 reason)
 	u32 status = is_defined(reason) ? KVM_EXITSTATS_DEFINED : KVM_EXITSTATS_UNDEFINED;
 	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, reason);
 
-	/* What happens in this guest is fewer than 2^32 exits. */
+	/* This guest causes fewer than 2^32 exits. */
 	__GUEST_ASSERT((!status || !r.eax) && !r.ebx && !r.ecx && r.edx == status,
 		       "exits of %u: %x %x %x %x", reason, r.eax, r.ebx, r.ecx, r.edx);
 }
@@ -55,18 +55,18 @@ static void guest_reasons(void)
 {
 	int i;
 
-	/* There are cycles in all from the first exit on. */
+	/* The total cycles are not 0 after the first exit. */
 	read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
 
 	for (i = 0; i <= 0x3ff; i++)
 		guest_check_all(i);
-	/* Far beyond the table, one leaf a reason: each reading takes its time. */
+	/* Beyond the table, read one leaf per reason only, as each reading takes time. */
 	for (; i <= 0xffff; i += 3) {
 		guest_check_exits(i);
 		guest_check_cycles(i + 1);
 		guest_check_reason(i + 2);
 	}
-	/* The bits that a VM exit sets above the basic reason, and the others. */
+	/* Bits that a VM exit may set above the basic reason, and all other upper bits */
 	for (i = 16; i < 32; i++) {
 		guest_check_all(BIT(i));
 		guest_check_all(BIT(i) | EXIT_CPUID);
@@ -82,8 +82,8 @@ KVM_ONE_VCPU_TEST(exitstats_abi, all_reasons, guest_reasons)
 }
 
 /*
- * The SDM defines GETSEC, RSM, ENCLS and XSAVES exits, the APM those for reads of IDTR, for
- * RDTSC, PUSHF and, of AVIC, incomplete IPIs: KVM here causes none.
+ * The SDM defines exits for GETSEC, RSM, ENCLS and XSAVES, the APM those for reads of IDTR,
+ * RDTSC, PUSHF and AVIC's incomplete IPIs. In this guest, none of them occurs.
  */
 static void guest_never_enabled(void)
 {
@@ -107,7 +107,7 @@ KVM_ONE_VCPU_TEST(exitstats_abi, never_enabled_reasons, guest_never_enabled)
 	run_to_done(vcpu);
 }
 
-/* All leaves tell the same: one exit, and then it is in. */
+/* All leaves agree. A reading's own exit is only in the next reading. */
 static void guest_leaves(void)
 {
 	struct leaf total, reason, exits, cycles;
@@ -127,7 +127,7 @@ static void guest_leaves(void)
 	GUEST_ASSERT(make_u64(cycles.ebx, cycles.ecx));
 	GUEST_ASSERT_EQ(total.edx, 0);
 
-	/* An interrupt aside, the total grows by the reading itself. */
+	/* Unless an interrupt comes, the total grows only by the reading's own exit. */
 	do {
 		interrupts = exits_of(EXIT_INTERRUPT);
 		total = read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
@@ -142,7 +142,7 @@ KVM_ONE_VCPU_TEST(exitstats_abi, leaves_agree, guest_leaves)
 	run_to_done(vcpu);
 }
 
-/* What selects nothing: figures of 0, and the totals in LEAF_REASON. */
+/* An undefined selector has figures of 0, and the totals in LEAF_REASON. */
 static void guest_check_undefined(u32 selector)
 {
 	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, selector);
@@ -164,7 +164,7 @@ static void guest_undefined_selectors(void)
 		0x10000000, 0x4e000000, 0x4effffff, 0x4e01000a,	/* below */
 		0x4f010007, 0x4f010008, 0x4f01000a, 0x4f01fffe,	/* accounts */
 		0x4f020000, 0x4f02000a, 0x4f100000, 0x4f1fffff,	/* other fields */
-		0x4f200000, 0x4f20000a, 0x4f200072, 0x4f3f000a,	/* histogram: there is none */
+		0x4f200000, 0x4f20000a, 0x4f200072, 0x4f3f000a,	/* this VM has no histogram */
 		0x4f400000, 0x4f7fffff, 0x50000000, 0x5000000a, 0x51000000, 0x7f000000,
 		0x8f000000, 0xcf00000a, 0xcf010001, 0x80000000,	/* above */
 		0x4f00ffff, 0x4f000404, 0x4f001000,		/* reasons */
@@ -174,7 +174,7 @@ static void guest_undefined_selectors(void)
 	read_leaf(KVM_EXITSTATS_LEAF_TOTAL, 0);
 	for (i = 0; i < ARRAY_SIZE(selectors); i++) {
 		guest_check_undefined(selectors[i]);
-		/* In a plain selector this bit is one more that is not defined. */
+		/* In a plain selector, this bit is undefined, too. */
 		guest_check_undefined(selectors[i] | OF_VCPU);
 	}
 	GUEST_DONE();
@@ -194,16 +194,16 @@ static bool guest_reads_the_same(u32 leaf, u32 reason)
 	return !memcmp(&plain, &structured, sizeof(plain)) && !memcmp(&plain, &vcpu, sizeof(plain));
 }
 
-/* All ways to select one reason read the same, of a VM with one vCPU. */
+/* In a VM with one vCPU, all ways to select a reason read the same. */
 static void guest_structured(void)
 {
 	u32 reason, leaf;
 
 	flush_caches();
-	/* The first time, the code itself may fault. */
+	/* The first execution may cause page faults on the code. */
 	guest_reads_the_same(KVM_EXITSTATS_LEAF_EXITS, 0);
 	for (reason = 0; reason < 0x500; reason++) {
-		/* These change by reading. */
+		/* Reading itself changes these. */
 		if (reason == EXIT_CPUID || reason == EXIT_INTERRUPT)
 			continue;
 		for (leaf = KVM_EXITSTATS_LEAF_CYCLES; leaf <= KVM_EXITSTATS_LEAF_EXITS; leaf++)
@@ -213,7 +213,7 @@ static void guest_structured(void)
 	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH)), 1);
 	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH) | OF_VCPU), 1);
 
-	/* This one by exactly 1, whichever way. */
+	/* Each reading adds exactly 1 to this one, whichever way it is selected. */
 	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_CPUID)) + 1,
 			exits_of(EXIT_CPUID));
 	GUEST_ASSERT_EQ(exits_of(KVM_EXITSTATS_SELECT_REASON(EXIT_CPUID) | OF_VCPU) + 1,
@@ -249,7 +249,7 @@ KVM_ONE_VCPU_TEST(exitstats_abi, numbering, guest_numbering)
 	run_to_done(vcpu);
 }
 
-/* How often each account was entered: this guest halts and is in userspace on demand. */
+/* How often each account was entered: the guest halts and exits to userspace on purpose. */
 static void guest_accounts(void)
 {
 	u64 exits, entries, halted, userspace;
@@ -261,7 +261,7 @@ static void guest_accounts(void)
 					  KVM_EXITSTATS_SELECT_ACCOUNT(i)).edx,
 				KVM_EXITSTATS_DEFINED);
 
-	/* For each exit the guest was entered, and for the one that reads once more. */
+	/* Each exit was followed by a VM entry, and the second reading's exit by another. */
 	exits = exits_of(ACCOUNT(ALL) | OF_VCPU);
 	entries = exits_of(ACCOUNT(GUEST) | OF_VCPU);
 	GUEST_ASSERT(entries >= exits + 2);
@@ -282,7 +282,7 @@ static void guest_accounts(void)
 
 	GUEST_ASSERT(cycles_of(ACCOUNT(GUEST)) && cycles_of(ACCOUNT(USERSPACE)));
 	GUEST_ASSERT_EQ(exits_of(ACCOUNT(OTHER)), 0);
-	/* Only of exits there is a longest. */
+	/* Only exits have a longest one. */
 	GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_CYCLES, ACCOUNT(GUEST)).eax, 0);
 	GUEST_ASSERT_EQ(read_leaf(KVM_EXITSTATS_LEAF_CYCLES, ACCOUNT(HALTED)).eax, 0);
 	GUEST_DONE();
@@ -294,7 +294,7 @@ KVM_ONE_VCPU_TEST(exitstats_abi, accounts, guest_accounts)
 	run_to_done(vcpu);
 }
 
-/* Account "all exits" is what LEAF_TOTAL has. */
+/* Account "all exits" equals LEAF_TOTAL. */
 static void guest_all_is_total(void)
 {
 	u64 interrupts, total, all, cycles;
@@ -400,13 +400,13 @@ static void guest_unpatched(void)
 	for (i = 0; i < NR_LEAVES; i++)
 		guest_check_absent(KVM_EXITSTATS_LEAF_CYCLES + i);
 
-	/* So it is no host that counts: what the presence probe is for. */
+	/* The presence probe tells that such a host does not count. */
 	r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, KVM_EXITSTATS_PROBE);
 	GUEST_ASSERT(r.eax || r.ebx || r.ecx || r.edx != KVM_EXITSTATS_UNDEFINED);
 	GUEST_DONE();
 }
 
-/* A VM whose VMM does not want it, beside one that counts. */
+/* A VM whose VMM turned exitstats off, beside one that counts */
 TEST_F(exitstats_abi, off_by_capability)
 {
 	struct kvm_vm *vm = vm_create(1);
@@ -422,7 +422,7 @@ TEST_F(exitstats_abi, off_by_capability)
 	kvm_vm_free(vm);
 }
 
-/* kvm.exitstats is for new VMs whose VMM does not say. */
+/* kvm.exitstats is for new VMs whose VMM does not decide. */
 TEST_F(exitstats_abi, off_by_parameter)
 {
 	struct kvm_vm *off, *on;
@@ -480,7 +480,7 @@ TEST(capability)
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 0, 0, 1), EINVAL);
 	TEST_ASSERT_EQ(enable_cap(vm, 1, 1, 0, 0, 0), EINVAL);
 
-	/* The last word counts, what was refused does not. */
+	/* The last accepted call counts; refused ones have no effect. */
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 1, 0, 0, 0), 0);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 7, 0, 0, 0), 0);
 	TEST_ASSERT_EQ(enable_cap(vm, 0, 0, 0, 0, 0), 0);
@@ -494,7 +494,7 @@ TEST(capability)
 	kvm_vm_free(vm);
 }
 
-/* What a VMM says about the leaves, for a bare vCPU. */
+/* Add an entry about the leaves to the CPUID of a bare vCPU, as a VMM can. */
 static void add_entry(struct kvm_vcpu *vcpu, const struct kvm_cpuid_entry2 *entry)
 {
 	struct kvm_cpuid2 *cpuid = allocate_kvm_cpuid2(vcpu->cpuid->nent + 1);
@@ -532,12 +532,12 @@ TEST(entry_of_the_vmm)
 	TEST_ASSERT(r.eax == 6 && r.ebx == 7 && r.ecx == 8 && r.edx == 9,
 		    "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
 
-	/* The leaf is the VMM's, for the indices too that it has nothing for. */
+	/* The VMM's entry hides the leaf, even for indices for which it has no entry. */
 	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_CYCLES, EXIT_CPUID);
 	absent = bare_absent(vcpu, EXIT_CPUID);
 	TEST_ASSERT(!memcmp(&r, &absent, sizeof(r)), "%x %x %x %x", r.eax, r.ebx, r.ecx, r.edx);
 
-	/* The other leaves are still there. */
+	/* The other leaves still work. */
 	read_stats(vcpu, &stats);
 	r = bare_read_leaf(vcpu, KVM_EXITSTATS_LEAF_REASON, EXIT_CPUID);
 	TEST_ASSERT(r.eax == stats.exits_by_reason[EXIT_CPUID] && r.eax && make_u64(r.ebx, r.ecx) &&
@@ -546,7 +546,7 @@ TEST(entry_of_the_vmm)
 	kvm_vm_free(vcpu->vm);
 }
 
-/* Anybody in the guest may read, unless its kernel has turned CPUID off. */
+/* The guest's user mode may read, unless its kernel has enabled CPUID faulting. */
 TEST(user_mode)
 {
 	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_USER);
@@ -556,19 +556,19 @@ TEST(user_mode)
 	for (i = 0; i < 10; i++)
 		TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), i);
 
-	/* #GP, which this guest cannot take. */
+	/* #GP becomes a triple fault, as this guest has no handler. */
 	vcpu_set_msr(vcpu, MSR_MISC_FEATURES_ENABLES, MSR_MISC_FEATURES_ENABLES_CPUID_FAULT);
 	vcpu_run(vcpu);
 	TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_SHUTDOWN);
 
-	/* An exit that ends in a fault is one. */
+	/* An exit that ends in a fault is counted. */
 	read_stats(vcpu, &stats);
 	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_CPUID], 11);
 	assert_stats(vcpu);
 	kvm_vm_free(vcpu->vm);
 }
 
-/* Unless the VMM keeps the leaves to CPL 0: then CPL 3 reads what an unpatched host has. */
+/* If the VMM restricts the leaves to CPL 0, CPL 3 reads what an unpatched host returns. */
 TEST(user_mode_is_refused)
 {
 	static const u32 selectors[] = { 0, 10, 0x72, ACCOUNT(ALL), KVM_EXITSTATS_SELECT_NUMBERING,
@@ -595,7 +595,7 @@ TEST(user_mode_is_refused)
 		}
 	}
 
-	/* They count all the same, and the kernel may go on reading. */
+	/* These exits are still counted, and the guest's kernel can still read. */
 	bare_set_mode(vcpu, BARE_KERNEL);
 	exits = bare_exits_of(vcpu, EXIT_CPUID);
 	TEST_ASSERT(exits >= 10 + NR_LEAVES * ARRAY_SIZE(selectors), "%lu exits", exits);
@@ -625,7 +625,7 @@ TEST(system_management_mode)
 		SKIP(return, "no SMM");
 
 	bare_load(vm, BARE_SMM_CODE, bare_cpuid_code, sizeof(bare_cpuid_code));
-	/* SMM has an address space of its own: let it be the same memory. */
+	/* SMM has its own address space: map the same memory there. */
 	vm_set_user_memory_region(vm, 1 << 16, 0, 0, BARE_PAGES * PAGE_SIZE, addr_gpa2hva(vm, 0));
 	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), 0);
 	TEST_ASSERT_EQ(bare_exits_of(vcpu, EXIT_CPUID), 1);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: time that a vCPU spends in a known way is in the account for that, and in
+ * KVM exitstats: time that a vCPU spends in a known way is in the account for it, and in
  * no other.
  *
- * The machine may be busy, or an emulator whose threads another takes the CPU from. That
- * is seen as time elsewhere: once more then, with a new VM. What is in the wrong account is
- * there each time.
+ * If the machine is busy, or an emulator's threads lose their CPU to others, some time is
+ * in other accounts. The test then tries again with a new VM. An error in exitstats would
+ * show in each try.
  */
 #include <pthread.h>
 
@@ -14,16 +14,16 @@
 #define NR_TRIES	20
 #define MSEC		1000ul	/* in microseconds */
 
-/* How long to spend a time, in microseconds: TCG is an emulator that others disturb. */
+/* Microseconds to spend in one way; more in TCG, which others on the machine disturb */
 #define KNOWN		((host_is_tcg() ? 400 : 100) * MSEC)
 
-/* Ports of the PIC that KVM emulates in the kernel: its mask */
+/* A port that KVM emulates in the kernel: the PIC's mask */
 #define PIC_MASK	0x21
 
-/* Of a lower priority class than TEST_VECTOR */
+/* Has a lower priority class than TEST_VECTOR */
 #define MASKED_VECTOR	(TEST_VECTOR - 0x10)
 
-/* Where KVM ends the emulation of a string instruction, to enter the guest again */
+/* After so many iterations of a string instruction, KVM enters the guest again. */
 #define STRING_ITERATIONS	1024
 #define NR_STRINGS		32
 
@@ -32,8 +32,8 @@ struct spell {
 	struct ledger ledger;
 	struct reading before, after;
 	int late_fd;
-	u64 cycles;		/* for another thread to spend ... */
-	u64 known;		/* ... and what it spent */
+	u64 cycles;		/* that another thread should spend ... */
+	u64 known;		/* ... and has spent */
 	bool over;
 };
 
@@ -51,7 +51,7 @@ static void guest_spins(void)
 	guest_took = tsc() - start;
 }
 
-/* Until the timer's interrupt, which is periodic in case that one comes before HLT */
+/* Halt until the timer fires. It is periodic, as its first interrupt may come before HLT. */
 static void guest_halts(void)
 {
 	u64 start;
@@ -88,8 +88,8 @@ static void guest_spins_until_stopped(void)
 }
 
 /*
- * Exits whose handlers do little: KVM has more to do before it enters the guest again,
- * above all for a load of CR3 without nested paging.
+ * Cause exits whose handlers do little compared with what KVM does before the next VM
+ * entry, above all for a load of CR3 without nested paging.
  */
 static void guest_exits_all_the_time(void)
 {
@@ -104,7 +104,7 @@ static void guest_exits_all_the_time(void)
 	guest_took = tsc() - start;
 }
 
-/* Much work for KVM, little for the guest: all interrupts of the PIC masked, many times */
+/* Give KVM much work and the guest little: mask all interrupts of the PIC, many times. */
 static void guest_writes_string(void)
 {
 	u8 *string = guest_string;
@@ -121,7 +121,7 @@ static void guest_writes_late(void)
 	memory_write(TEST_MEMORY);
 }
 
-/* Userspace gives the bytes; on the way back, KVM writes them to the guest's memory. */
+/* Userspace provides the bytes, and the next KVM_RUN writes them to the guest's memory. */
 static void guest_reads_string(void)
 {
 	void *string = (void *)TEST_MEMORY;
@@ -155,7 +155,7 @@ static void end(struct spell *spell)
 	kvm_vm_free(spell->vcpu->vm);
 }
 
-/* Return: the cycles that the guest measured, between spell->before and spell->after. */
+/* Run @step between spell->before and spell->after. Return the cycles the guest measured. */
 static u64 have_guest(struct spell *spell, void (*step)(void))
 {
 	struct kvm_vm *vm = spell->vcpu->vm;
@@ -194,7 +194,7 @@ static u64 spent(struct spell *spell, u32 account)
 	return spell->after.times[account] - spell->before.times[account];
 }
 
-/* Each of these spends a time in one way, and returns it in TSC cycles. */
+/* Each of these functions spends time in one way, and returns it in TSC cycles. */
 static u64 in_guest(struct spell *spell)
 {
 	guest_cycles = usec_to_tsc(spell->vcpu, KNOWN);
@@ -233,7 +233,7 @@ static u64 halted(struct spell *spell)
 	return have_guest_halt(spell, KNOWN);
 }
 
-/* KVM polls twice as long each time that this was not long enough. */
+/* KVM doubles the time for which it polls after each poll that was too short. */
 static u64 halted_polling(struct spell *spell)
 {
 	u64 polled, took;
@@ -259,7 +259,7 @@ static void send_msi(struct spell *spell, u8 vector)
 		    strerror(errno));
 }
 
-/* Interrupts that the guest does not take: the thread wakes up, the vCPU does not. */
+/* Send interrupts that the guest has masked: the thread wakes up, but the vCPU stays halted. */
 static void *disturb(void *s)
 {
 	struct spell *spell = s;
@@ -290,7 +290,7 @@ static u64 halted_until_woken(struct spell *spell)
 	return have_guest_beside(spell, wake, guest_halts_until_woken);
 }
 
-/* Of a higher priority than the vCPU's thread, on its CPU */
+/* Spin on the CPU of the vCPU's thread, with a higher priority. */
 static void *preempt(void *s)
 {
 	struct sched_param param = { .sched_priority = 1 };
@@ -319,7 +319,7 @@ static u64 preempted(struct spell *spell)
 	guest_runs = guest_stop = false;
 	sync_global_to_guest(spell->vcpu->vm, guest_runs);
 	sync_global_to_guest(spell->vcpu->vm, guest_stop);
-	/* Long, for the guest runs until this machine gets round to the other thread. */
+	/* Take long, as the guest runs until the machine schedules the other thread. */
 	spell->cycles = usec_to_tsc(spell->vcpu, 2 * KNOWN);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
 	move_to_cpu(0, &cpus, 0);
@@ -388,8 +388,9 @@ static u64 cycles_spent(struct spell *spell, u32 reason)
 }
 
 /*
- * Is 95 % of @known in @account, and less than 5 % in each other? Else print where it is.
- * While the guest runs, the host has interrupts, which end in exits: for them more is right.
+ * Is 95 % of @known in @account, and less than 5 % in each other account? If not, print
+ * where it is. The host's interrupts cause exits while the guest runs, so exits may have
+ * more.
  */
 static bool is_where_it_belongs(struct spell *spell, u32 account, u64 known)
 {
@@ -415,7 +416,7 @@ static bool is_where_it_belongs(struct spell *spell, u32 account, u64 known)
 	return false;
 }
 
-/* No exit is as long as what it waits for, and none of the figures of a reason shows that. */
+/* The time away is not part of any exit: no exit is that long, by any figure. */
 static bool longest_is_short(struct spell *spell, u64 known)
 {
 	struct table table;
@@ -428,14 +429,14 @@ static bool longest_is_short(struct spell *spell, u64 known)
 	return spell->after.longest < known / 100 * 5;
 }
 
-/* Of one in so many parts, each of them an exit for @reason */
+/* @known consists of many exits for @reason: none of them is much longer than its part. */
 static bool longest_is_part(struct spell *spell, u64 known, u32 reason)
 {
 	u64 exits = spell->after.exits_by_reason[reason] - spell->before.exits_by_reason[reason];
 	struct table table;
 	struct row *row = &table.reasons[reason];
 
-	/* The strings, some of them in two for where they are in memory, and the GUEST_SYNC() */
+	/* One exit per string, or two if it crosses a page, and one for GUEST_SYNC() */
 	TEST_ASSERT(exits > NR_STRINGS && exits <= 2 * NR_STRINGS, "%lu exits", exits);
 	read_table(open_table(spell->vcpu->vm, spell->vcpu->id), &table);
 	TEST_ASSERT(row->longest >= row->cycles / row->exits, "longest exit %lu of %lu, %lu cycles",
@@ -462,7 +463,7 @@ TEST_F_TIMEOUT(time, is_where_it_belongs, 120)
 		end(spell);
 		begin(spell);
 	}
-	TEST_ASSERT(i < NR_TRIES, "not %s, in %d tries", time_names[variant->account], NR_TRIES);
+	TEST_ASSERT(i < NR_TRIES, "not %s in %d tries", time_names[variant->account], NR_TRIES);
 }
 
 FIXTURE(attribution) {
@@ -490,9 +491,9 @@ static u64 entered(struct spell *spell, u32 account)
 }
 
 /*
- * What KVM does between the handler of an exit and the next VM entry, it does for that
- * exit: all of this time is the guest's and the exits'. Without nested paging, it is the
- * larger part of a load of CR3; in TCG, it is small beside what VMRUN takes.
+ * The time between the handler of an exit and the next VM entry belongs to that exit, so
+ * the guest and the exits together have all of the time. Without nested paging, this is
+ * the larger part of a load of CR3; in TCG, it is small compared with VMRUN itself.
  */
 static bool way_back_is_the_exits(struct spell *spell, u64 known)
 {
@@ -518,7 +519,7 @@ TEST_F_TIMEOUT(attribution, way_back, 120)
 		entries = entered(spell, KVM_EXITSTATS_ACCOUNT_USERSPACE);
 		known = in_short_exits(spell);
 		entries = entered(spell, KVM_EXITSTATS_ACCOUNT_USERSPACE) - entries;
-		TEST_ASSERT(entries < 10, "to userspace %lu times", entries);
+		TEST_ASSERT(entries < 10, "%lu exits to userspace", entries);
 		if (way_back_is_the_exits(spell, known))
 			break;
 	}
@@ -526,8 +527,8 @@ TEST_F_TIMEOUT(attribution, way_back, 120)
 }
 
 /*
- * What KVM does for an exit when userspace has done its part, it does for that exit: more
- * cycles of its reason, no exit, and of no other reason.
+ * When KVM completes an exit after userspace has done its part, the cycles belong to that
+ * exit's reason, which gets no second exit. No other reason gets any cycles.
  */
 TEST_F(attribution, completion)
 {
@@ -573,7 +574,7 @@ TEST_F(attribution, guest_is_entered_once_for_each_exit)
 	}
 }
 
-/* By its creation and by each KVM_RUN that returns */
+/* The vCPU's creation and each return of KVM_RUN enter the account "userspace" once. */
 TEST_F(attribution, userspace_is_entered_by_each_run)
 {
 	struct spell *spell = &self->spell;
@@ -587,7 +588,7 @@ TEST_F(attribution, userspace_is_entered_by_each_run)
 	}
 }
 
-/* Once for each HLT, but for those that an interrupt was pending for already */
+/* Each HLT enters the account "halted" once, unless an interrupt is pending already. */
 TEST_F(attribution, halted_is_entered_by_each_hlt)
 {
 	struct spell *spell = &self->spell;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A bare vCPU for the tests of KVM exitstats: no paging, no interrupts, no code
- * but a few bytes, so that the test decides about mode, segments and CPL.
+ * A bare vCPU for the tests of KVM exitstats: no paging, no interrupts, and only a few
+ * bytes of code, so that the test controls mode, segments and CPL.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_BARE_H
 #define SELFTEST_KVM_EXITSTATS_BARE_H
@@ -17,13 +17,13 @@
 
 enum bare_mode {
 	BARE_REAL,		/* real mode */
-	BARE_BIG_REAL,		/* real mode, DS beyond 64K: VM86 cannot run that */
+	BARE_BIG_REAL,		/* real mode, DS limit beyond 64K, which VM86 cannot run */
 	BARE_KERNEL,		/* 32-bit protected mode */
 	BARE_USER,		/* the same with CPL 3 and IOPL 3 */
 };
 
 /*
- * In 16 and 32 bits alike:
+ * The same in 16-bit and 32-bit mode:
  *	1: cpuid; out %al, $BARE_PORT; jmp 1b
  */
 static const u8 bare_cpuid_code[] = { 0x0f, 0xa2, 0xe6, BARE_PORT, 0xeb, 0xfa };
@@ -56,7 +56,7 @@ static inline void bare_load(struct kvm_vm *vm, u64 gpa, const void *code, size_
 	memcpy(addr_gpa2hva(vm, gpa), code, size);
 }
 
-/* Have @vcpu, which comes out of reset, go on at BARE_CODE in @mode. */
+/* Let @vcpu, in its state after reset, continue at BARE_CODE in @mode. */
 static inline void bare_set_mode(struct kvm_vcpu *vcpu, enum bare_mode mode)
 {
 	u8 dpl = mode == BARE_USER ? 3 : 0;
@@ -109,7 +109,7 @@ static inline void bare_run_to_io(struct kvm_vcpu *vcpu)
 		    vcpu->run->exit_reason, exit_reason_str(vcpu->run->exit_reason));
 }
 
-/* The one vCPU of a VM that runs bare_cpuid_code, for bare_read_leaf() */
+/* Return the only vCPU of a new VM that runs bare_cpuid_code, for bare_read_leaf(). */
 static inline struct kvm_vcpu *bare_cpuid_vcpu(enum bare_mode mode)
 {
 	struct kvm_vm *vm = bare_vm();
@@ -118,7 +118,7 @@ static inline struct kvm_vcpu *bare_cpuid_vcpu(enum bare_mode mode)
 	return bare_vcpu(vm, 0, mode);
 }
 
-/* One CPUID, by a vCPU that runs bare_cpuid_code. */
+/* Let a vCPU that runs bare_cpuid_code execute one CPUID. */
 static inline struct leaf bare_read_leaf(struct kvm_vcpu *vcpu, u32 leaf, u32 reason)
 {
 	struct kvm_regs regs;
@@ -132,7 +132,7 @@ static inline struct leaf bare_read_leaf(struct kvm_vcpu *vcpu, u32 leaf, u32 re
 	return (struct leaf) { regs.rax, regs.rbx, regs.rcx, regs.rdx };
 }
 
-/* What an unpatched host answers, see guest_assert_absent() */
+/* What an unpatched host returns, see guest_assert_absent() */
 static inline struct leaf bare_absent(struct kvm_vcpu *vcpu, u32 index)
 {
 	struct leaf zeros = {};

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: what no guest can bring about, on the kernel's own source: exit codes
- * beyond the table, of both vendors on any host, counts beyond 32 bits, clocks that go back,
- * exits that take a known time, readers in the middle of an update, and each way through the
- * ledger, with the histogram and without. Needs no KVM.
+ * KVM exitstats: test the kernel's source in userspace, for what no guest can cause: exit
+ * codes beyond the table, codes of both vendors on any host, counts beyond 32 bits, clocks
+ * that go back, exits that take a known time, readers in the middle of an update, and each
+ * path through the ledger, with and without the histogram. Needs no KVM.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@
 #include "../../../../../arch/x86/kvm/exitstats_cpuid.c"
 #include "../../../../../arch/x86/kvm/exitstats_state.c"
 
-/* What an exit takes here. */
+/* Duration of an exit here: more than 32 bits */
 #define CYCLES	((1ull << 33) + 5)
 
 FIXTURE(bound) {
@@ -72,7 +72,7 @@ FIXTURE_SETUP(bound)
 	shim_tsc += CYCLES;
 }
 
-/* Nobody wrote behind a ledger. */
+/* Has nobody written beyond the end of the ledger? */
 static bool is_intact(struct kvm_vcpu *vcpu)
 {
 	const struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
@@ -98,7 +98,7 @@ FIXTURE_TEARDOWN(bound)
 	free(self->kvm);
 }
 
-/* VM entry, before which KVM handles requests. */
+/* VM entry. KVM handles requests before it. */
 static void vm_enter(struct kvm_vcpu *vcpu)
 {
 	kvm_exitstats_check_request(vcpu);
@@ -112,7 +112,7 @@ static u64 longest_of(struct kvm_vcpu *vcpu, u32 account)
 	return kvm_exitstats_tail_of(stats, account)->longest;
 }
 
-/* What a reader reads of an account's histogram, and the sum */
+/* Read an account's histogram as readers do. Return the sum. */
 static u64 read_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
 {
 	u64 sum = 0;
@@ -125,7 +125,7 @@ static u64 read_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
 	return sum;
 }
 
-/* The bucket of what an exit took, by what the description says */
+/* The bucket for @cycles by the documentation, independent of the kernel's code */
 static u32 bucket_of(u64 cycles)
 {
 	u32 b = 0;
@@ -135,7 +135,7 @@ static u32 bucket_of(u64 cycles)
 	return min(b, KVM_EXITSTATS_NR_BUCKETS - 1);
 }
 
-/* KVM_RUN is called, and returns. */
+/* KVM_RUN is called, or returns. */
 static void run_begin(struct kvm_vcpu *vcpu)
 {
 	kvm_exitstats_run_begin(vcpu);
@@ -148,7 +148,7 @@ static void run_end(struct kvm_vcpu *vcpu)
 	kvm_exitstats_put(vcpu, shim_tsc);
 }
 
-/* All accounts but "all exits", which is a part of them once more */
+/* The sum of all accounts except "all exits", which is itself a sum of some */
 static u64 sum_cycles(struct kvm_vcpu *vcpu)
 {
 	u64 sum = 0;
@@ -171,7 +171,7 @@ static bool never_happens(u32 code, u32 numbering)
 	return numbering == KVM_EXITSTATS_NUMBERING_SVM && is_never_svm(code);
 }
 
-/* The one account of @code, by asking each whose it is: once */
+/* Find the account of @code by asking each account for its code. Cache the results. */
 static u32 account_of(u32 code, bool defined)
 {
 	static u16 accounts[0x10000];
@@ -194,7 +194,7 @@ static void vm_exit(struct kvm_vcpu *vcpu, u64 code)
 /* Each exit is in the account of its code, or in "other", and nowhere else. */
 TEST_F(bound, every_code)
 {
-	/* SVM's have all bits: errors, what SEV-ES guests ask for, and what looks like others. */
+	/* SVM's codes have 64 bits: errors, SEV-ES events, and ones that look like others */
 	static const u64 beyond[] = {
 		0x10000, 0x10072, 0x10403, 0x80000001, 0x80000403, 0xf0000000, (u32)-1, (u32)-2,
 		(u32)-3, (u32)-4, -1ull, -4ull, 1ull << 32, (1ull << 32) + 0x72, 0x8000000000000400,
@@ -244,7 +244,7 @@ static void expect_cycles(void)
 	hook_calls++;
 }
 
-/* Whoever sees the exit sees its cycles, of the reason and in total. */
+/* A reader that sees an exit also sees its cycles, for the reason and in total. */
 TEST_F(bound, cycles_first)
 {
 	struct kvm_vcpu_exitstats *stats = self->vcpu->arch.exitstats;
@@ -280,19 +280,19 @@ TEST_F(bound, cycles_first)
 }
 
 /*
- * A ledger beside the kernel's: it knows which account the time belongs to, and what is
- * an exit, from what happens to the vCPU.
+ * A model of the ledger. It follows what happens to the vCPU, and knows which account the
+ * time belongs to and when an exit is counted.
  */
 struct model {
 	struct kvm_exitstats_account accounts[KVM_EXITSTATS_NR_INDEXES];
 	u32 at;			/* the account that the time belongs to */
-	s64 since;		/* what has passed in it */
-	u32 reason;		/* of the latest exit, 0 before the first VM entry */
+	s64 since;		/* cycles that have passed in it */
+	u32 reason;		/* account of the latest exit, 0 before the first VM entry */
 	u64 took;
 	bool counted;
-	/* The histogram, of exits that are over */
+	/* The histogram, only of exits that have ended */
 	u64 buckets[KVM_EXITSTATS_NR_INDEXES][KVM_EXITSTATS_NR_BUCKETS];
-	/* The latest exit that was over while exits were traced, until it is traced */
+	/* The latest exit that ended while tracing was on and has not been traced yet */
 	bool traced;
 	u32 traced_reason;
 	u64 traced_cycles;
@@ -333,7 +333,7 @@ static void model_count(struct model *m)
 	reason->longest = max(reason->longest, m->took);
 }
 
-/* The latest exit is over. */
+/* The latest exit ends. */
 static void model_over(struct model *m)
 {
 	model_count(m);
@@ -348,7 +348,7 @@ static void model_over(struct model *m)
 	m->reason = 0;
 }
 
-/* What a reader reads: an exit that was counted and is not over is in a bucket as well. */
+/* What a reader must read: an exit that is counted but has not ended is in a bucket, too. */
 static void model_buckets(const struct model *m, u32 account, u64 *buckets)
 {
 	memcpy(buckets, m->buckets[account], sizeof(m->buckets[account]));
@@ -390,7 +390,7 @@ static u32 random_below(u32 n)
 	return (random_state >> 32) % n;
 }
 
-/* Time away, which may begin on one CPU and end on another whose clock is behind. */
+/* Time away may begin on one CPU and end on another whose TSC is behind. */
 static void time_away(struct model *m)
 {
 	model_pass(m, random_below(10000) - (random_below(4) ? 0 : 10000));
@@ -421,7 +421,7 @@ static void block(struct model *m, struct kvm_vcpu *vcpu)
 	kvm_exitstats_block(vcpu);
 	model_count(m);
 	model_away(m, KVM_EXITSTATS_HALTED);
-	/* Nothing in it is for another account. */
+	/* None of this moves the clock to another account. */
 	kvm_exitstats_put(vcpu, shim_tsc);
 	time_away(m);
 	kvm_exitstats_load(vcpu);
@@ -436,7 +436,7 @@ static void to_userspace(struct model *m, struct kvm_vcpu *vcpu)
 	model_count(m);
 	model_away(m, KVM_EXITSTATS_USERSPACE);
 	time_away(m);
-	/* KVM loads and puts the vCPU for other ioctls as well. */
+	/* KVM loads and puts the vCPU in other ioctls, too. */
 	kvm_exitstats_load(vcpu);
 	kvm_exitstats_put(vcpu, shim_tsc);
 	run_begin(vcpu);
@@ -444,7 +444,7 @@ static void to_userspace(struct model *m, struct kvm_vcpu *vcpu)
 	model_pass(m, 1 + random_below(100));
 }
 
-/* The tracepoint: each exit once, as it was, in the vCPU's thread. */
+/* The tracepoint must pass each exit once, with the model's figures, in the vCPU's thread. */
 static struct model *trace_model;
 static int trace_errors;
 
@@ -466,8 +466,8 @@ static void on_trace(struct kvm_vcpu *vcpu, u32 reason, u64 cycles)
 }
 
 /*
- * KVM handles requests before it enters the guest, but not where it enters it again from the
- * fastpath. It does not do that if there is a request.
+ * KVM handles requests before VM entry, but not when the fastpath enters the guest again.
+ * The fastpath does not do so while a request is pending.
  */
 static void check_request(struct model *m, struct kvm_vcpu *vcpu)
 {
@@ -476,7 +476,7 @@ static void check_request(struct model *m, struct kvm_vcpu *vcpu)
 	trace_model = m;
 	if (vcpu->requests || random_below(2))
 		kvm_exitstats_check_request(vcpu);
-	/* Whatever the next exit is, there are buckets for it, and the last one was traced. */
+	/* There must be buckets for any next exit, and the last exit must have been traced. */
 	if ((stats->tail && !stats->spare) || m->traced)
 		trace_errors++;
 }
@@ -503,7 +503,7 @@ static void any_event(struct model *m, struct kvm_vcpu *vcpu, u64 code, u32 acco
 		block(m, vcpu);
 		break;
 	case 2:
-		/* KVM emulates a guest in a state that the CPU would not take. */
+		/* KVM emulates a guest whose state the CPU would refuse. */
 		check_request(m, vcpu);
 		kvm_exitstats_no_entry(vcpu, code);
 		model_over(m);
@@ -520,7 +520,7 @@ static void any_event(struct model *m, struct kvm_vcpu *vcpu, u64 code, u32 acco
 
 static const u32 life_codes[] = { 0, 0x30, 0x72, 12, 35, 0x92, 0x400, 0x404, 0x10072 };
 
-/* An event that has to do with one of those codes */
+/* A random event, with one of these codes if it is an exit */
 static void any_code_event(struct model *m, struct kvm_vcpu *vcpu, u32 numbering,
 			   bool (*is_defined)(u32 code))
 {
@@ -530,7 +530,7 @@ static void any_code_event(struct model *m, struct kvm_vcpu *vcpu, u32 numbering
 		  account_of(code, is_defined(code) && !never_happens(code, numbering)));
 }
 
-/* Time passes in each account, in any order: each has what the model has. */
+/* Random events in any order: each account equals the model's. */
 TEST_F(bound, whole_life)
 {
 	struct kvm_vcpu_exitstats *stats = self->vcpu->arch.exitstats;
@@ -573,7 +573,7 @@ TEST_F(bound, whole_life)
 	shim_trace = NULL;
 }
 
-/* Exits of all durations, in one piece or two, longer ones first or last */
+/* Exits of all durations, in one or two pieces, with ascending and descending durations */
 TEST_F(bound, every_bucket)
 {
 	static const u64 beyond[] = { 0, 1ull << 32, (1ull << 33) + 1, 1ull << 40 };
@@ -588,7 +588,7 @@ TEST_F(bound, every_bucket)
 	run_begin(self->vcpu);
 	vm_enter(self->vcpu);
 	for (i = 0; i < 4 * nr; i++) {
-		/* Upwards and downwards */
+		/* First ascending, then descending */
 		n = i / nr % 2 ? nr - 1 - i % nr : i % nr;
 		cycles = n < 3 * 32 ? (1ull << n / 3) + n % 3 - 1 : beyond[n - 3 * 32];
 		pieces = i / nr / 2;
@@ -614,7 +614,7 @@ TEST_F(bound, every_bucket)
 	}
 	ASSERT_EQ(self->vcpu->arch.exitstats->accounts[KVM_EXITSTATS_USERSPACE].cycles,
 		  away + CYCLES);
-	/* 2^b - 1, 2^b and 2^b + 1 for each b, and what is beyond */
+	/* 2^b - 1, 2^b and 2^b + 1 for each b, and durations beyond the last bucket */
 	ASSERT_EQ(expected[0], 4 * 4);
 	ASSERT_EQ(expected[1], 4 * 4);
 	ASSERT_EQ(expected[31], 4 * 5);
@@ -622,7 +622,7 @@ TEST_F(bound, every_bucket)
 		ASSERT_EQ(expected[i], 4 * 3);
 }
 
-/* A writer that goes on between two readings of its reader's */
+/* A writer that continues between two reads of its reader */
 static struct model *hook_model;
 static struct kvm_vcpu *hook_vcpu;
 static u32 hook_numbering, hook_countdown;
@@ -635,7 +635,7 @@ static void write_meanwhile(void)
 	any_code_event(hook_model, hook_vcpu, hook_numbering, hook_is_defined);
 }
 
-/* A reader on another CPU: what it reads was so before, or after, whatever happens meanwhile. */
+/* A reader on another CPU reads figures between those before and after, whatever happens. */
 TEST_F(bound, remote_reader)
 {
 	u64 before[KVM_EXITSTATS_NR_BUCKETS], after[KVM_EXITSTATS_NR_BUCKETS];
@@ -655,7 +655,7 @@ TEST_F(bound, remote_reader)
 	model_back(&m);
 	model_pass(&m, 1);
 	for (step = 0; step < 200000; step++) {
-		/* Mostly the account that something happens to next */
+		/* Mostly the account that changes next */
 		account = m.reason && random_below(4) ? m.reason :
 			  account_of(life_codes[random_below(3)], true);
 		model_buckets(&m, account, before);
@@ -753,7 +753,7 @@ TEST_F(bound, reader_amid_count)
 	}
 }
 
-/* In the middle of an update, no bucket is behind, and none is ahead by more than the exit. */
+/* In the middle of an update, no bucket lags behind or is ahead by more than one exit. */
 static u64 torn_before[KVM_EXITSTATS_NR_BUCKETS];
 static u32 torn_account, torn_bucket;
 
@@ -797,7 +797,7 @@ TEST_F(bound, middle_of_update)
 	}
 }
 
-/* A reader on another CPU, at any moment: a snapshot adds up to now. */
+/* A reader on another CPU, at any moment: a snapshot adds up to the current time. */
 TEST_F(bound, snapshot)
 {
 	struct kvm_exitstats_account accounts[KVM_EXITSTATS_NR_INDEXES];
@@ -815,19 +815,19 @@ TEST_F(bound, snapshot)
 		sum += accounts[i].cycles;
 	ASSERT_EQ(sum, shim_tsc - created);
 	ASSERT_EQ(accounts[KVM_EXITSTATS_GUEST].cycles, 1000);
-	/* This exit is not over. */
+	/* This exit has not ended. */
 	ASSERT_EQ(accounts[account_of(variant->known, true)].cycles, 50);
 	ASSERT_EQ(accounts[KVM_EXITSTATS_ALL].cycles, 50);
 	ASSERT_EQ(accounts[KVM_EXITSTATS_ALL].exits, 0);
 
-	/* A CPU whose clock is behind */
+	/* On a CPU whose TSC is behind */
 	shim_tsc -= 500;
 	kvm_exitstats_snapshot(self->vcpu, accounts);
 	ASSERT_EQ(accounts[KVM_EXITSTATS_GUEST].cycles, 1000);
 	ASSERT_EQ(accounts[KVM_EXITSTATS_ALL].cycles, 0);
 }
 
-/* A vCPU that does not count, while another VM's does. */
+/* A vCPU that does not count, while one of another VM does */
 TEST_F(bound, not_enabled)
 {
 	struct kvm *kvm = calloc(1, sizeof(*kvm));
@@ -880,7 +880,7 @@ static bool is_leaf(struct kvm_vcpu *vcpu, u32 leaf, u32 selector, u32 eax, u32 
 #define ASSERT_LEAF(leaf, selector, eax, ebx, ecx, edx)			\
 	ASSERT_TRUE(is_leaf(self->vcpu, leaf, selector, eax, ebx, ecx, edx))
 
-/* Each account has figures that tell which it is, and of which vCPU. */
+/* A figure that is unique to each account, bucket and vCPU */
 static u64 bucket_figure(u32 account, u32 b, int vcpu)
 {
 	return account * 16 + vcpu + 1 + b * 0x10000;
@@ -898,7 +898,7 @@ static u64 figure(u32 account, int vcpu, bool histogram)
 	return sum;
 }
 
-/* What the interface's description says about @selector: its figure, or whether it has one */
+/* By the documentation: return whether @selector is defined, and its figure in @exits. */
 static bool expect(u32 selector, bool (*is_defined)(u32), u32 numbering, bool histogram, u64 *exits)
 {
 	u32 hi = selector >> 16, n = selector & 0xffff, account = KVM_EXITSTATS_OTHER;
@@ -933,11 +933,11 @@ static bool expect(u32 selector, bool (*is_defined)(u32), u32 numbering, bool hi
 	return defined;
 }
 
-/* All selectors around those that there are: none reads what it does not select. */
+/* All selectors around the defined ones: none reads a figure that it does not select. */
 TEST_F_TIMEOUT(bound, every_selector, 300)
 {
 	static const u16 uppers[] = {
-		/* All lower halves of those that select something and of their neighbours */
+		/* All lower halves of these, which select something or are neighbours of such */
 		0, 1, 0x80, 0x4eff, 0x4f00, 0x4f01, 0x4f02, 0x4f20, 0x4f80, 0x4f81, 0x4f82, 0x5000,
 #define NR_WHOLE	12
 		0x7f, 0x81, 0x4e00, 0x4f1f, 0x4f21, 0x4f2f, 0x4f30, 0x4f3e, 0x4f3f, 0x4f40, 0x4f41,
@@ -984,7 +984,7 @@ static void set_longest(struct kvm_vcpu *vcpu, u32 account, u64 cycles)
 	kvm_exitstats_tail_of(stats, account)->longest = cycles;
 }
 
-/* Both halves of each figure, the sums over two vCPUs carrying into the upper. */
+/* Both halves of each figure; the sums over two vCPUs carry into the upper half. */
 TEST_F(bound, both_halves)
 {
 	u32 known = variant->known, account = account_of(known, true);
@@ -1004,13 +1004,13 @@ TEST_F(bound, both_halves)
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, known, 1, 4, 0, KVM_EXITSTATS_DEFINED);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, known, 9, 8, 2, KVM_EXITSTATS_DEFINED);
 
-	/* Of this vCPU alone, the totals too */
+	/* With the vCPU bit, all figures, even the totals, are those of this vCPU. */
 	known = KVM_EXITSTATS_SELECT_REASON(known) | KVM_EXITSTATS_SELECT_VCPU;
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_REASON, known, 0xffffffff, 7, 0xffffffff, 0);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_EXITS, known, 0xffffffff, 1, 0, 0);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, known, 7, 3, 0xffffffff, 0);
 
-	/* What is undefined has the totals only. */
+	/* An undefined selector has only the totals. */
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_REASON, 0xffff, 0, 0x10, 4, KVM_EXITSTATS_UNDEFINED);
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_REASON, KVM_EXITSTATS_PROBE, 0, 0x10, 4,
 		    KVM_EXITSTATS_UNDEFINED);
@@ -1033,7 +1033,7 @@ TEST_F(bound, longest_saturates)
 	ASSERT_LEAF(KVM_EXITSTATS_LEAF_CYCLES, all, 0xfffffffe, 0, 0, 0);
 }
 
-/* The guest reads cycles of its own TSC; what it brought along has been in them always. */
+/* The guest reads cycles of its own TSC. A restored base is in guest cycles already. */
 TEST_F(bound, guest_tsc)
 {
 	u32 account = account_of(variant->known, true);
@@ -1066,9 +1066,9 @@ static u64 guest_bucket(struct kvm_vcpu *vcpu, u32 b, u32 code, bool own)
 }
 
 /*
- * A bucket of the host moves to the guest's that its middle belongs to: with half the cycles down
- * by one, with three times as many up by two, and the first one by one. What the guest brought
- * along does not move.
+ * A bucket of the host counts in the guest's bucket to which its middle belongs: with half the
+ * cycles one lower, with three times as many two higher, but the first one only one higher. A
+ * restored base does not move.
  */
 TEST_F(bound, guest_tsc_buckets)
 {
@@ -1104,7 +1104,7 @@ TEST_F(bound, guest_tsc_buckets)
 
 		self->vcpu->arch.l1_tsc_scaling_ratio = ratios[i].ratio;
 		for (b = 0; b < KVM_EXITSTATS_NR_BUCKETS; b++) {
-			/* The first one has 0 and 1. */
+			/* The first bucket is for 0 and 1 cycles. */
 			to = max((int)b + ratios[i].up - (!b && ratios[i].up > 0), 0);
 			expected[min(to, KVM_EXITSTATS_NR_BUCKETS - 1)] += b + 1;
 		}
@@ -1118,7 +1118,7 @@ TEST_F(bound, guest_tsc_buckets)
 
 #define MAX_STATE	5000
 
-/* The state, as a VMM gets and sets it */
+/* The state that a VMM gets and sets */
 struct state {
 	struct kvm_exitstats_state header;
 	struct kvm_exitstats_entry entries[MAX_STATE];
@@ -1132,9 +1132,9 @@ static int get_state(struct kvm_vcpu *vcpu, struct state *state)
 }
 
 /*
- * A state that is set is what the guest reads, whatever the vCPU did before, in the middle of
- * whatever. From then on, what is new comes on top: no bucket is ever below what was set but for
- * the exit that was not over, and a reason's buckets add up to its exits.
+ * After a state is set, the guest reads that state, whatever the vCPU has done before. New exits
+ * add to it. No bucket ever falls below the state's, except by the exit that had not ended, and a
+ * reason's buckets add up to its exits.
  */
 TEST_F_TIMEOUT(bound, base, 300)
 {
@@ -1151,12 +1151,12 @@ TEST_F_TIMEOUT(bound, base, 300)
 	for (step = 0; step < 3000; step++) {
 		for (n = random_below(4); n; n--)
 			any_event(&m, self->vcpu, code, account);
-		/* Stopped */
+		/* The VMM stops the vCPU. */
 		run_end(self->vcpu);
 		model_count(&m);
 		model_away(&m, KVM_EXITSTATS_USERSPACE);
 
-		/* Any state, with buckets that are empty and others that are not */
+		/* A random state, with some empty buckets */
 		memset(state, 0, sizeof(*state));
 		state->header.numbering = variant->numbering;
 		state->entries[0].selector = KVM_EXITSTATS_SELECT_REASON(code);
@@ -1179,7 +1179,7 @@ TEST_F_TIMEOUT(bound, base, 300)
 		for (b = 0; variant->histogram && b < KVM_EXITSTATS_NR_BUCKETS; b++)
 			ASSERT_EQ(guest_bucket(self->vcpu, b, code, false), set[b]);
 
-		/* Without a new exit: at most the one that was not over has moved. */
+		/* Without a new exit, at most the one that had not ended may move. */
 		run_begin(self->vcpu);
 		model_back(&m);
 		model_pass(&m, random_below(100000));
@@ -1204,7 +1204,7 @@ TEST_F_TIMEOUT(bound, base, 300)
 		model_exit(&m, account);
 		model_pass(&m, 1 + random_below(1000));
 
-		/* What is saved then can be restored. */
+		/* The saved state must be valid for restoring. */
 		ASSERT_EQ(get_state(self->vcpu, got), 0);
 		for (i = 0; i < got->header.nr; i++)
 			ASSERT_GE((s64)got->entries[i].exits, 0);

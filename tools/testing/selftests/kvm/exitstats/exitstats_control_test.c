@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: who decides whether a VM counts, and that the exit path follows,
- * which is patched while VMs run.
+ * KVM exitstats: the capability and the parameter decide whether a VM counts, and the exit
+ * path, which is patched while VMs run, follows.
  */
 #include <pthread.h>
 
@@ -11,7 +11,7 @@
 #define NR_VMS		8
 #define SUPPORTED	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0 | KVM_EXITSTATS_HISTOGRAM)
 
-/* Report at once whether the leaves are there, then cause exits. */
+/* Report first whether the leaves exist, then cause exits. */
 static void guest(void)
 {
 	struct leaf r = read_leaf(KVM_EXITSTATS_LEAF_EXITS, KVM_EXITSTATS_PROBE);
@@ -32,7 +32,7 @@ static bool has_leaves(struct kvm_vcpu *vcpu)
 	return uc.args[1];
 }
 
-/* All that can tell whether a VM counts says the same. */
+/* Does the VM count? Check that all interfaces agree. */
 static bool vm_counts(struct kvm_vcpu *vcpu)
 {
 	bool counts = has_leaves(vcpu);
@@ -84,7 +84,7 @@ TEST_F(parameter, is_for_vms_made_afterwards)
 	kvm_vm_free(on->vm);
 }
 
-/* Not that of the vCPU's creation */
+/* The parameter's value at the creation of the VM, not of the vCPU, decides. */
 TEST_F(parameter, is_that_of_the_vms_creation)
 {
 	struct kvm_vm *vm = vm_create(2);
@@ -92,7 +92,7 @@ TEST_F(parameter, is_that_of_the_vms_creation)
 
 	set_parameter(PARAMETER, false);
 	second = vm_vcpu_add(vm, 1, guest);
-	TEST_ASSERT(has_leaves(first) && has_leaves(second), "the VM counts, and not all vCPUs");
+	TEST_ASSERT(has_leaves(first) && has_leaves(second), "the VM counts, but not all vCPUs");
 	run_to_end(second);
 	assert_stats(second);
 	kvm_vm_free(vm);
@@ -103,7 +103,7 @@ TEST_F(parameter, gives_way_to_the_vmm)
 	struct kvm_vcpu *vcpu;
 
 	set_parameter(PARAMETER, false);
-	TEST_ASSERT(kvm_check_cap(KVM_CAP_X86_EXITSTATS) & KVM_EXITSTATS_COUNT, "not there");
+	TEST_ASSERT(kvm_check_cap(KVM_CAP_X86_EXITSTATS) & KVM_EXITSTATS_COUNT, "no capability");
 	vcpu = create_vm(1);
 	TEST_ASSERT(vm_counts(vcpu), "the capability does not enable");
 	kvm_vm_free(vcpu->vm);
@@ -171,7 +171,7 @@ TEST(capability_decides_last)
 
 	for (i = 0; i < 4; i++)
 		vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i % 2 == 0);
-	TEST_ASSERT(!vm_counts(vm_vcpu_add(vm, 0, guest)), "not what was said last");
+	TEST_ASSERT(!vm_counts(vm_vcpu_add(vm, 0, guest)), "the last call does not decide");
 	kvm_vm_free(vm);
 }
 
@@ -210,7 +210,7 @@ TEST(capability_refuses)
 		TEST_ASSERT(__vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i) < 0 &&
 			    errno == (i && !(i & KVM_EXITSTATS_COUNT) ? EINVAL : EBUSY),
 			    "%d with a vCPU: %s", i, strerror(errno));
-	TEST_ASSERT(!vm_counts(vcpu), "what was refused was done");
+	TEST_ASSERT(!vm_counts(vcpu), "a refused call had an effect");
 	kvm_vm_free(vm);
 }
 
@@ -222,8 +222,8 @@ static void *run_thread(void *vcpu)
 }
 
 /*
- * The exit path is patched when the first vCPU that counts comes, and when the
- * last one goes: many times while another VM exits all the time.
+ * The exit path is patched when the first vCPU that counts is created and after the last
+ * one is gone. Do this many times while another VM exits all the time.
  */
 TEST(others_come_and_go_while_a_vm_does_not_count)
 {
@@ -262,7 +262,7 @@ TEST(others_come_and_go_while_a_vm_counts)
 	kvm_vm_free(runs->vm);
 }
 
-/* A vCPU that could not be made leaves nothing behind, neither on nor off. */
+/* A failed creation of a vCPU must not change whether the exit path is patched. */
 TEST(vcpu_that_is_refused)
 {
 	struct kvm_vcpu *vcpu = create_vm(1), *other;
@@ -271,7 +271,7 @@ TEST(vcpu_that_is_refused)
 	for (i = 0; i < NR_VMS; i++)
 		TEST_ASSERT(__vm_ioctl(vcpu->vm, KVM_CREATE_VCPU, (void *)0) < 0 &&
 			    errno == EEXIST, "vCPU 0 again: %s", strerror(errno));
-	TEST_ASSERT(vm_counts(vcpu), "does not count any more");
+	TEST_ASSERT(vm_counts(vcpu), "the VM no longer counts");
 
 	other = create_vm(0);
 	TEST_ASSERT(!vm_counts(other), "counts, unasked");

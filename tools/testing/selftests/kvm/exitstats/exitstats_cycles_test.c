@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: which cycles are those of exits, and that they go with the exits.
+ * KVM exitstats: which cycles belong to exits, and that they grow together with the exits.
  */
 #include "exitstats_util.h"
 
 #define TEST_PAGES	64
 
-/* Stages that the test does something for. */
+/* Stages at which the host acts */
 #define STAGE_SLEEP	1
 #define STAGE_SNAPSHOT	2
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_cycles);
 
-/* In this guest only the reason that is named is between two readings. */
+/* In this guest, only exits for the named reason occur between two readings. */
 static inline u64 guest_hypercall(void)
 {
 	return kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
@@ -24,7 +24,7 @@ static void add_memory(struct kvm_vm *vm)
 	virt_map(vm, TEST_MEMORY, TEST_MEMORY, TEST_PAGES);
 }
 
-/* An exit's cycles are there when its count is, and belong to its reason. */
+/* An exit's cycles are visible together with its count, and belong to its reason. */
 static void guest_with_count(void)
 {
 	u64 exits, cycles, last_cycles = 0;
@@ -64,13 +64,13 @@ static void guest_never_backwards(void)
 		total = make_u64(r.edx, r.eax);
 		total_cyc = make_u64(r.ebx, r.ecx);
 
-		/* Three readings a round, each of them an exit of that reason. */
+		/* Each round has three readings, which are exits for that reason. */
 		GUEST_ASSERT_EQ(exits, 3 * i);
 		if (i) {
 			GUEST_ASSERT(exits > last_exits && cycles > last_cycles);
 			GUEST_ASSERT(total > last_total && total_cyc > last_total_cyc);
 		}
-		/* The exits before the two readings of this round. */
+		/* The total includes the two readings before it in this round. */
 		GUEST_ASSERT(total >= exits + 2 && total_cyc > cycles);
 
 		last_exits = exits;
@@ -86,7 +86,7 @@ KVM_ONE_VCPU_TEST(exitstats_cycles, never_backwards, guest_never_backwards)
 	run_to_done(vcpu);
 }
 
-/* The least that one exit for @reason takes, of @count: what else the CPU does is not in it. */
+/* The shortest of @count exits for @reason, which excludes disturbances by the host */
 #define least_cycles(reason, count, insns)				\
 ({									\
 	u64 __least = ~0ull, __cycles;					\
@@ -124,8 +124,8 @@ KVM_ONE_VCPU_TEST(exitstats_cycles, more_work_costs_more, guest_more_work)
 }
 
 /*
- * No time is counted twice, also where little work in the fastpath follows much
- * elsewhere: handling takes less than the time that passes.
+ * No time is counted twice, even if short exits in the fastpath follow long ones: exits
+ * take less than the time that passes.
  */
 static void guest_less_than_time(void)
 {
@@ -155,7 +155,7 @@ KVM_ONE_VCPU_TEST(exitstats_cycles, less_than_time, guest_less_than_time)
 
 #define ACCOUNT(name)	KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_##name)
 
-/* What a device does in userspace is not handling an exit: it has an account of its own. */
+/* Time in userspace is not part of an exit: it has its own account. */
 static u64 slept;
 
 static void guest_userspace(void)
@@ -166,7 +166,7 @@ static void guest_userspace(void)
 	cycles = total_cycles();
 	userspace = cycles_of(ACCOUNT(USERSPACE));
 	GUEST_SYNC(STAGE_SLEEP);
-	/* One more exit, in case the time is in the next. */
+	/* One more exit, in case the next exit gets the time by mistake */
 	guest_hypercall();
 	userspace = cycles_of(ACCOUNT(USERSPACE)) - userspace;
 	cycles = total_cycles() - cycles;
@@ -188,7 +188,7 @@ KVM_ONE_VCPU_TEST(exitstats_cycles, not_in_userspace, guest_userspace)
 	run_to_done(vcpu);
 }
 
-/* Nor is being halted, here until a timer fires. */
+/* Halted time is not part of an exit. Here, the guest halts until a timer fires. */
 static void guest_halted(void)
 {
 	u64 tsc, cycles, halted;
@@ -219,9 +219,9 @@ KVM_ONE_VCPU_TEST(exitstats_cycles, not_halted, guest_halted)
 }
 
 /*
- * Total = sum over the reasons. The guest's reading is the very next exit after the host
- * has read the statistics, unless an interrupt of the host's comes first: then once more.
- * The way back to the guest adds cycles to the exit before, so cycles have bounds.
+ * The total equals the sum over the reasons. The guest's reading is the next exit after the
+ * host has read the statistics; if an interrupt of the host comes first, try again. The way
+ * back to the guest adds cycles to the exit before, so check bounds for the cycles.
  */
 static u64 guest_exits, guest_cycles;
 
@@ -248,7 +248,7 @@ KVM_ONE_VCPU_TEST(exitstats_cycles, total_is_sum, guest_total)
 		run_guest(vcpu);
 		sync_global_from_guest(vcpu->vm, guest_exits);
 		sync_global_from_guest(vcpu->vm, guest_cycles);
-		TEST_ASSERT(guest_exits >= stats.exits, "total %lu, before it %lu",
+		TEST_ASSERT(guest_exits >= stats.exits, "total %lu, before that %lu",
 			    guest_exits, stats.exits);
 		if (guest_exits == stats.exits)
 			break;

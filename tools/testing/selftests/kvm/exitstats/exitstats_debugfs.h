@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The tables that KVM exitstats has in debugfs, for its tests.
+ * Read the tables of KVM exitstats in debugfs, for its tests.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_DEBUGFS_H
 #define SELFTEST_KVM_EXITSTATS_DEBUGFS_H
@@ -29,7 +29,7 @@ static inline void require_debugfs(void)
 	__TEST_REQUIRE(!access(KVM_DEBUGFS, R_OK), "no " KVM_DEBUGFS ": debugfs, as root");
 }
 
-/* Of a VM that this thread made: KVM's directory has its number. */
+/* The VM must be created by this thread, whose ID is in the name of KVM's directory. */
 static inline void table_path(struct kvm_vm *vm, int vcpu_id, char *path, size_t size)
 {
 	int n = snprintf(path, size, KVM_DEBUGFS "/%ld-%d/", syscall(SYS_gettid), vm->fd);
@@ -47,11 +47,11 @@ static inline int open_table(struct kvm_vm *vm, int vcpu_id)
 	return open(path, O_RDONLY);
 }
 
-/* The names of exit reasons, as the kernel has them; a cell is one word. */
+/* The kernel's name of an exit reason, as one word */
 static inline void slot_name(u32 slot, char *name, size_t size)
 {
 	struct name {
-		u64 reason;	/* of SVM's errors it has all bits */
+		u64 reason;	/* SVM's error codes have 64 bits */
 		const char *name;
 	};
 	static const struct name vmx[] = { VMX_EXIT_REASONS }, svm[] = { SVM_EXIT_REASONS };
@@ -67,7 +67,7 @@ static inline void slot_name(u32 slot, char *name, size_t size)
 			*name = '_';
 }
 
-/* The slot of a row of an exit reason: decimal on VMX, and on SVM as the APM has it. */
+/* The slot of a row. Exit reasons are decimal on VMX, and hexadecimal as in the APM on SVM. */
 static inline u32 parse_reason(const char *reason)
 {
 	char expected[8];
@@ -92,7 +92,7 @@ static inline void parse_row(const char *line, char *reason, char *name, struct 
 	TEST_ASSERT_EQ(average, row->exits ? row->cycles / row->exits : 0);
 }
 
-/* Take a table apart, closing it. Whatever is not as documented fails. */
+/* Parse a table and close it. Anything that is not as documented fails the test. */
 static inline void parse_table(FILE *file, struct table *table)
 {
 	static const char *const accounts[] = {
@@ -112,7 +112,7 @@ static inline void parse_table(FILE *file, struct table *table)
 	TEST_ASSERT(sscanf(line, "reason name exits cycles average longest%c", &end) == 1 &&
 		    end == '\n', "header row: %s", line);
 
-	/* Those of reasons that occurred, in the order of their numbers */
+	/* The rows of the reasons that occurred are in the order of their numbers. */
 	for (;;) {
 		TEST_ASSERT(fgets(line, sizeof(line), file), "no total");
 		parse_row(line, reason, name, &row);
@@ -138,12 +138,12 @@ static inline void parse_table(FILE *file, struct table *table)
 		    row.exits, row.cycles, row.longest, sum.exits, sum.cycles, sum.longest);
 
 	for (i = KVM_EXITSTATS_ACCOUNT_GUEST; i < KVM_EXITSTATS_ACCOUNT_OTHER; i++) {
-		TEST_ASSERT(fgets(line, sizeof(line), file), "no row of %s", accounts[i]);
+		TEST_ASSERT(fgets(line, sizeof(line), file), "no row for %s", accounts[i]);
 		parse_row(line, reason, name, &table->accounts[i]);
 		TEST_ASSERT(!strcmp(reason, "account") && !strcmp(name, accounts[i]), "row: %s",
 			    line);
 	}
-	TEST_ASSERT(!fgets(line, sizeof(line), file), "a row behind the last: %s", line);
+	TEST_ASSERT(!fgets(line, sizeof(line), file), "a row after the last one: %s", line);
 	fclose(file);
 }
 

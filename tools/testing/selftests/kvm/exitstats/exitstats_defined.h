@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The exit reasons that the CPU vendors' manuals define, as the tests of KVM exitstats
- * read them there. Needs nothing of the selftests' framework.
+ * The exit reasons that the CPU vendors' manuals define, for the tests of KVM exitstats.
+ * Independent of the selftests' framework.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_DEFINED_H
 #define SELFTEST_KVM_EXITSTATS_DEFINED_H
@@ -40,8 +40,8 @@ static inline bool is_defined_svm(unsigned int code)
 }
 
 /*
- * Of these, KVM enables all but some traps for writes to control registers. Exits of the latter
- * would be "other".
+ * Defined codes that KVM never enables: most traps for writes to control registers. Such exits
+ * would count as "other".
  */
 static inline bool is_never_svm(unsigned int code)
 {

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: exits that KVM handles in its fastpath, most of which never get
- * as far as handle_exit(), are counted once like all others, and so are those
- * that the fastpath looks at and leaves alone.
+ * KVM exitstats: exits that KVM handles in its fastpath are counted once, like all others,
+ * though most of them never reach handle_exit(). So are those that the fastpath inspects
+ * but does not handle.
  */
 #include <pthread.h>
 #include <signal.h>
 
 #include "exitstats_bare.h"
 
-/* Well beyond what an exit takes, and well below a tick of the host's. */
+/* Much longer than an exit, and much shorter than a tick of the host */
 #define TIMER_DELAY	200000
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_fastpath);
 
-/* A fixed interrupt for APIC ID 0, which is this vCPU; pending while IF is 0. */
+/* Send a fixed interrupt to APIC ID 0, this vCPU. It stays pending while IF is 0. */
 static inline void write_icr(void)
 {
 	wrmsr(APIC_BASE_MSR + (APIC_ICR >> 4), APIC_INT_ASSERT | APIC_DM_FIXED | TEST_VECTOR);
 }
 
 /*
- * The interrupt that is pending then takes the vCPU out of the loop around
- * vcpu_run(): handle_exit() runs for an exit that the fastpath has finished.
+ * The pending interrupt makes KVM leave the loop around vcpu_run(), so that handle_exit()
+ * runs for an exit that the fastpath has handled.
  */
 static void guest_icr(void)
 {
@@ -33,7 +33,7 @@ static void guest_icr(void)
 	GUEST_ASSERT_EQ(exits_during(EXIT_WRMSR, 20, write_icr()), 20);
 	GUEST_ASSERT(cycles_of(EXIT_WRMSR) > cycles);
 
-	/* A shorthand is not for the fastpath. */
+	/* The fastpath does not handle a destination shorthand. */
 	GUEST_ASSERT_EQ(exits_during(EXIT_WRMSR, 20,
 				     x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | TEST_VECTOR)), 20);
 	GUEST_DONE();
@@ -74,7 +74,7 @@ KVM_ONE_VCPU_TEST(exitstats_fastpath, tsc_deadline, guest_tsc_deadline)
 	run_to_done(vcpu);
 }
 
-/* The timer fires while the guest runs: by VMX's preemption timer, if KVM uses it. */
+/* The APIC timer fires while the guest runs. KVM may use the VMX-preemption timer for it. */
 static void guest_preemption_timer(void)
 {
 	u64 exits;
@@ -91,7 +91,7 @@ static void guest_preemption_timer(void)
 	exits = exits_of(EXIT_REASON_PREEMPTION_TIMER) - exits;
 	asm volatile("cli");
 
-	/* More only if KVM forces an immediate exit with it. */
+	/* There are more only if KVM uses it to force an immediate exit. */
 	__GUEST_ASSERT(exits >= 20, "%lu exits for 20 timers", exits);
 	GUEST_ASSERT(cycles_of(EXIT_REASON_PREEMPTION_TIMER));
 	GUEST_DONE();
@@ -108,7 +108,7 @@ TEST_F(exitstats_fastpath, preemption_timer)
 	run_to_done(self->vcpu);
 }
 
-/* HLT with an interrupt pending goes on at once, without one it blocks. */
+/* HLT continues at once if an interrupt is pending, and blocks otherwise. */
 static void guest_hlt(void)
 {
 	timer_init();
@@ -129,7 +129,7 @@ static void guest_hlt(void)
 TEST_F(exitstats_fastpath, hlt)
 {
 	if (!host_cpu_is_intel && host_is_tcg())
-		SKIP(return, "QEMU's TCG loses STI's shadow when it enters the guest again: "
+		SKIP(return, "QEMU's TCG loses the STI shadow across VMRUN: "
 		     "a timer that fires between STI and HLT is missed");
 
 	vcpu_set_cpuid_feature(self->vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
@@ -138,7 +138,7 @@ TEST_F(exitstats_fastpath, hlt)
 	run_to_done(self->vcpu);
 }
 
-/* Without a local APIC in KVM, HLT is for userspace. */
+/* Without an in-kernel local APIC, HLT exits to userspace. */
 TEST(hlt_to_userspace)
 {
 	static const u8 code[] = { 0xf4, 0xeb, 0xfd };	/* 1: hlt; jmp 1b */
@@ -184,8 +184,8 @@ static void *signal_thread(void *vcpu_thread)
 }
 
 /*
- * So does a signal that comes from another CPU when the vCPU is in that loop, as
- * it is most of the time here.
+ * A signal from another CPU makes KVM leave the loop around vcpu_run(), too, if the vCPU is
+ * in it, as it is most of the time here.
  */
 KVM_ONE_VCPU_TEST(exitstats_fastpath, signals, guest_many_fast_exits)
 {
@@ -209,8 +209,8 @@ KVM_ONE_VCPU_TEST(exitstats_fastpath, signals, guest_many_fast_exits)
 }
 
 /*
- * immediate_exit leaves KVM_RUN before the guest is entered: no exit, and its time belongs
- * to the last one's reason, which is that of the report.
+ * With immediate_exit, KVM_RUN returns before VM entry. That is no exit. Its time belongs
+ * to the reason of the last exit, which is the one that reported to userspace.
  */
 KVM_ONE_VCPU_TEST(exitstats_fastpath, immediate_exit, guest_many_fast_exits)
 {
@@ -227,7 +227,7 @@ KVM_ONE_VCPU_TEST(exitstats_fastpath, immediate_exit, guest_many_fast_exits)
 	read_stats(vcpu, &after);
 	TEST_ASSERT_EQ(after.exits, before.exits);
 	TEST_ASSERT(!memcmp(before.exits_by_reason, after.exits_by_reason,
-			    sizeof(before.exits_by_reason)), "exits without an exit");
+			    sizeof(before.exits_by_reason)), "an exit was counted");
 	grown = after.cycles_by_reason[EXIT_IO] - before.cycles_by_reason[EXIT_IO];
 	TEST_ASSERT(grown, "KVM_RUN took no time");
 	TEST_ASSERT_EQ(sum_slots(after.cycles_by_reason) - sum_slots(before.cycles_by_reason),

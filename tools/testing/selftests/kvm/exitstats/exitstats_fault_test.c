@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats where memory runs out: one allocation fails, the first, the second and so
- * on until none is left to fail, while a VM is made, a vCPU, its statistics, and its
- * counters are restored, saved and shown. Each call says that it failed, or goes
- * without and does all that it should, and a vCPU that is there counts on.
+ * KVM exitstats when allocations fail. For each call, fail its first allocation, then its
+ * second and so on until none is left. The calls create a VM, a vCPU and its statistics,
+ * and restore, save and show its counters. Each call must report its failure, or succeed
+ * completely without the memory. An existing vCPU must continue to count.
  *
  * Needs a kernel with CONFIG_FAULT_INJECTION, FAILSLAB, FAIL_PAGE_ALLOC and their files
- * in debugfs; see fault-injection in Documentation/. Whether what failed has left memory
- * behind is for CONFIG_DEBUG_KMEMLEAK to say.
+ * in debugfs; see fault-injection in Documentation/. CONFIG_DEBUG_KMEMLEAK tells whether
+ * the failed calls have leaked memory.
  */
 #include "exitstats_debugfs.h"
 #include "exitstats_state.h"
@@ -37,7 +37,7 @@ static void set_fail_nth(u32 n)
 	TEST_ASSERT(pwrite(fail_nth, text, len, 0) == len, FAIL_NTH ": %s", strerror(errno));
 }
 
-/* What has not failed is still to come. */
+/* Has the injected failure happened? The kernel counts it down. */
 static bool has_failed(void)
 {
 	char text[12] = "";
@@ -48,8 +48,8 @@ static bool has_failed(void)
 }
 
 /*
- * Also those that may wait for memory, of any size, without a line for each; and a VM's
- * end does not wait for RCU's idle time.
+ * Let allocations fail even if they may sleep, of any order, without a message for each.
+ * And let the destruction of a VM not wait for RCU's normal grace periods.
  */
 static struct {
 	const char *path, *value;
@@ -103,8 +103,8 @@ struct target {
 	struct kvm_vcpu *vcpu;	/* that has run */
 	struct state state;
 	char table[128];
-	int vm;			/* made ahead of a call for a vCPU, or -1 */
-	int made;		/* by the call, or -1 */
+	int vm;			/* created before a call that needs one, or -1 */
+	int made;		/* file created by the call, or -1 */
 };
 
 static int make_vm(struct target *t)
@@ -150,7 +150,7 @@ static int read_a_table(struct target *t)
 	return t->made < 0 || read(t->made, text, sizeof(text)) <= 0 ? -1 : 0;
 }
 
-/* What the guest of this vCPU's VM reads is what the state says. */
+/* Does the guest of this VM read what the state has? */
 static bool is_restored(struct target *t)
 {
 	static struct state got;
@@ -166,7 +166,7 @@ static bool is_restored(struct target *t)
 	       !memcmp(got.entries, t->state.entries, got.header.nr * sizeof(got.entries[0]));
 }
 
-/* @call with each of its allocations failing in turn. Return how many there were. */
+/* Repeat @call, failing each of its allocations in turn. Return their number. */
 static u32 fail_each(struct target *t, const char *what, int (*call)(struct target *t))
 {
 	u32 n, nr_errors = 0;
@@ -189,10 +189,10 @@ static u32 fail_each(struct target *t, const char *what, int (*call)(struct targ
 
 		nr_errors += !!r;
 		TEST_ASSERT(!r || (failed && (err == ENOMEM || err == EFAULT)),
-			    "%s, allocation %u %s: %s", what, n, failed ? "failed" : "was none",
+			    "%s, allocation %u %s: %s", what, n, failed ? "failed" : "did not fail",
 			    strerror(err));
 		TEST_ASSERT(r || call != make_restored_vcpu || is_restored(t),
-			    "allocation %u failed: not restored, and no error", n);
+			    "allocation %u failed: not restored, but no error", n);
 		if (t->made >= 0)
 			close(t->made);
 		if (t->vm >= 0)
@@ -215,14 +215,14 @@ FIXTURE_TEARDOWN(fault)
 	close(fail_nth);
 }
 
-/* An emulated host takes its time for hundreds of VMs. */
+/* In an emulated host, hundreds of VMs take long. */
 TEST_F_TIMEOUT(fault, each_allocation_fails, 900)
 {
 	static const struct {
 		const char *what;
 		int (*call)(struct target *t);
 	} calls[] = {
-		{ "saving", save_state },	/* what is restored */
+		{ "saving", save_state },	/* first: later calls restore this state */
 		{ "a VM", make_vm },
 		{ "a vCPU", make_vcpu },
 		{ "a vCPU, restored", make_restored_vcpu },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the fuzzers of KVM exitstats share: random numbers that a seed brings back,
- * and the options.
+ * Shared by the fuzzers of KVM exitstats: random numbers that a seed reproduces, and the
+ * options.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_FUZZ_H
 #define SELFTEST_KVM_EXITSTATS_FUZZ_H
@@ -10,12 +10,12 @@
 
 #include "exitstats_util.h"
 
-/* For guest and host: neither libc's nor later frameworks' are there for both. */
+/* The guest has no libc, and older kernels' frameworks have no generator. */
 struct rnd {
 	u64 state;
 };
 
-/* A linear congruential generator, whose upper half is the good one. */
+/* A linear congruential generator. Its upper half is the more random one. */
 static inline u32 rnd(struct rnd *r)
 {
 	r->state = (r->state + 1) * 6364136223846793005ull;
@@ -27,7 +27,7 @@ static inline struct rnd rnd_seed(u32 seed, u32 stream)
 	struct rnd r = { (u64)stream << 32 | seed };
 	int i;
 
-	/* Seeds that are alike do not begin alike. */
+	/* Similar seeds must not start with similar numbers. */
 	for (i = 0; i < 4; i++)
 		r.state ^= rnd(&r);
 	return r;
@@ -45,7 +45,7 @@ static inline u64 rnd_u64(struct rnd *r)
 	return hi << 32 | rnd(r);
 }
 
-/* Of all sizes: most numbers that matter are small. */
+/* A random number of random size, as most interesting numbers are small */
 static inline u64 rnd_any_size(struct rnd *r)
 {
 	u64 n = rnd_u64(r);
@@ -58,16 +58,16 @@ static u32 fuzz_seed = 1, fuzz_cases, fuzz_steps, fuzz_seconds;
 static void fuzz_usage(const char *name)
 {
 	printf("usage: %s [-s SEED] [-n STEPS] [-t SECONDS] [OPTION OF THE HARNESS ...]\n"
-	       "  -s SEED     replay the case of that seed\n"
-	       "  -n STEPS    how long a case is (%u)\n"
-	       "  -t SECONDS  case after case, from SEED on, for so long\n"
-	       "without: seeds %u to %u\n", name, fuzz_steps, fuzz_seed,
+	       "  -s SEED     replay the case with this seed\n"
+	       "  -n STEPS    number of steps in a case (%u)\n"
+	       "  -t SECONDS  run cases from SEED on for this time\n"
+	       "default: seeds %u to %u\n", name, fuzz_steps, fuzz_seed,
 	       fuzz_seed + fuzz_cases - 1);
 }
 
 /*
- * Take -@letter and its number out of the command line, for the harness takes the rest.
- * Say whether it was there.
+ * Remove -@letter and its number from the command line, the rest of which is for the
+ * harness. Return whether it was there.
  */
 static inline bool take_option(int *argc, char **argv, char letter, u32 *value)
 {
@@ -109,7 +109,7 @@ static inline void fuzz_options(int *argc, char **argv, u32 cases, u32 steps)
 	take_option(argc, argv, 't', &fuzz_seconds);
 }
 
-/* Run the cases; what they print on failure comes after their seed. */
+/* Run the cases. Print the seed of each first, so that a failure follows its seed. */
 static inline void fuzz_run(void (*run_case)(u32 seed))
 {
 	time_t end = time(NULL) + fuzz_seconds;
@@ -122,7 +122,7 @@ static inline void fuzz_run(void (*run_case)(u32 seed))
 	ksft_print_msg("%u cases of %u steps\n", nr, fuzz_steps);
 }
 
-/* As long as it takes: the harness's own limit is half a minute. */
+/* Effectively no timeout; the harness's default is half a minute. */
 #define FUZZ_TIMEOUT	(24 * 3600)
 
 #endif /* SELFTEST_KVM_EXITSTATS_FUZZ_H */

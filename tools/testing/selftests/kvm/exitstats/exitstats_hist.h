@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracing's own count of every exit, for the tests of KVM exitstats: a hist trigger
- * on kvm:kvm_exit, by thread, which is by vCPU where each has a thread.
+ * Tracing's own count of every exit, for the tests of KVM exitstats: a hist trigger on
+ * kvm:kvm_exit, by thread. That is by vCPU if each vCPU has its own thread.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_HIST_H
 #define SELFTEST_KVM_EXITSTATS_HIST_H
@@ -27,7 +27,7 @@ static inline bool hist_is_there(void)
 	return !access(EXIT_EVENT "hist", R_OK);
 }
 
-/* A name of its own tells it from those of others. */
+/* A unique name tells this trigger from others. */
 static inline void hist_name(char *name, size_t size)
 {
 	snprintf(name, size, "hist:name=exitstats_%d:keys=common_pid,exit_reason", getpid());
@@ -51,7 +51,7 @@ static inline void hist_stop(void)
 
 #define HIST_LINE " { common_pid: %d, exit_reason: %lu } hitcount: %lu"
 
-/* The hits of the calling thread, since hist_start(). */
+/* The calling thread's hits since hist_start() */
 static inline void hist_read(u64 *hits)
 {
 	FILE *hist = fopen(EXIT_EVENT "hist", "r");
@@ -70,13 +70,13 @@ static inline void hist_read(u64 *hits)
 			TEST_ASSERT(!atoi(line + 12), "the histogram is too small");
 		if (!mine || sscanf(line, HIST_LINE, &by, &reason, &n) != 3 || by != tid)
 			continue;
-		/* The event has all 32 bits; VMX has flags in the upper half. */
+		/* The event has all 32 bits of the reason; on VMX, the upper half has flags. */
 		hits[slot_of(by_vendor(reason & 0xffff, reason))] += n;
 	}
 	fclose(hist);
 }
 
-/* What KVM makes up it does not trace: INVALID_STATE, where it emulates that. */
+/* KVM does not trace INVALID_STATE exits that it synthesizes while it emulates. */
 static inline void assert_hist(const u64 *exits, const u64 *hits)
 {
 	bool same = true, synthesized = emulates_invalid_state();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: the histogram of what exits took. It has each exit once, in the bucket of the
- * cycles that the exit took from the guest, wherever it is read: by the guest, in debugfs, in the
- * statistics and in a saved state.
+ * KVM exitstats: the histogram of the exits' durations. It has each exit once, in the bucket of
+ * the cycles that the exit took from the guest. The guest, debugfs, the statistics and a saved
+ * state show the same.
  */
 #include <pthread.h>
 
@@ -15,7 +15,7 @@
 #define WITH_HISTOGRAM	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_HISTOGRAM)
 #define OF_VCPU		KVM_EXITSTATS_SELECT_VCPU
 
-/* A port that KVM answers itself: the mask of the first PIC, which nobody uses here */
+/* A port that KVM emulates: the mask of the first PIC, which is unused here */
 #define PIC_MASK	0x21
 
 #define assert_errno(ret, err)						\
@@ -30,7 +30,7 @@ static u32 log2_of(u64 cycles)
 	return b < NR_BUCKETS ? b : NR_BUCKETS - 1;
 }
 
-/* In the guest */
+/* Guest code */
 static u64 bucket_exits(u32 b, u32 reason, u32 of_vcpu)
 {
 	return exits_of(KVM_EXITSTATS_SELECT_BUCKET(b, reason) | of_vcpu);
@@ -48,7 +48,7 @@ static void guest_halt(u32 nsec)
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
-/* All buckets of a reason. If there was an exit meanwhile, for another reason, once more. */
+/* Sum a reason's buckets. Try again if exits for this reason occurred meanwhile. */
 static u64 guest_sum_of_buckets(u32 reason, u32 of_vcpu)
 {
 	u64 exits, sum;
@@ -63,7 +63,7 @@ static u64 guest_sum_of_buckets(u32 reason, u32 of_vcpu)
 	return sum;
 }
 
-/* A bit of everything: in the fastpath, in a handler, in userspace, halted */
+/* A mix of exits: in the fastpath, in a handler, to userspace, halted */
 static void guest_mix(void)
 {
 	u32 id, i, n = 0;
@@ -84,7 +84,7 @@ static void guest_mix(void)
 			memory_write(TEST_MMIO);
 		}
 		GUEST_SYNC(0);
-		/* What happens while it is read is not for these reasons. */
+		/* Reading causes no exits for these reasons. */
 		guest_sum_of_buckets(EXIT_HYPERCALL, OF_VCPU);
 		guest_sum_of_buckets(EXIT_FLUSH, OF_VCPU);
 		guest_sum_of_buckets(EXIT_HLT, OF_VCPU);
@@ -93,7 +93,7 @@ static void guest_mix(void)
 	}
 }
 
-/* In the host: exitstats_histogram of a vCPU, or of the VM */
+/* Host code: the file exitstats_histogram of a vCPU or of the VM */
 struct histogram {
 	u64 buckets[MAX_SLOTS][NR_BUCKETS];
 	u64 total[NR_BUCKETS];
@@ -108,7 +108,7 @@ static int open_histogram(struct kvm_vm *vm, int vcpu_id)
 	return open(path, O_RDONLY);
 }
 
-/* Take it apart. Whatever is not as documented fails. */
+/* Parse the file. Anything that is not as documented fails the test. */
 static void read_histogram(struct kvm_vm *vm, int vcpu_id, struct histogram *h)
 {
 	char line[256], reason[8], name[32], expected[32], from[16], to[16], end;
@@ -157,7 +157,7 @@ static u64 sum_of_row(const u64 *buckets)
 	return sum_of(buckets, NR_BUCKETS);
 }
 
-/* They are large, and what is static is in the guest's memory, too. */
+/* Allocated, as they are large, and static data is in the guest's memory, too */
 static struct histogram *one, *vm_histogram, *sum_of_vcpus;
 
 static void alloc_histograms(void)
@@ -198,7 +198,7 @@ FIXTURE_TEARDOWN(histogram)
 	free(one);
 }
 
-/* Of a VM that is stopped, all of its exits are in a bucket, wherever one reads it. */
+/* While the VM is stopped, each interface shows all of its exits in buckets. */
 static void check_all(FIXTURE_DATA(histogram) *self)
 {
 	u64 log[NR_BUCKETS];
@@ -245,7 +245,7 @@ TEST_F(histogram, adds_up)
 	TEST_ASSERT_EQ(sum_of_row(vm_histogram->buckets[EXIT_HLT]), 3 * (1 + 2 + 3));
 }
 
-/* Stopped after each exit to userspace, the last of which is in the bucket of what it took. */
+/* Stop after each exit to userspace. The last exit is in the bucket of its cycles so far. */
 TEST_F(histogram, adds_up_in_userspace)
 {
 	struct ucall uc;
@@ -270,8 +270,8 @@ static void *run_till_stop(void *arg)
 }
 
 /*
- * Exits only move up: of those that took at least so long, no reading has fewer than the one
- * before. @last has the latter, for each bucket.
+ * Exits only move to higher buckets: for each bucket, the number of exits in it and above never
+ * decreases. @last has the numbers of the previous reading.
  */
 static void assert_not_back(const u64 *buckets, u64 *last, const char *what)
 {
@@ -324,8 +324,8 @@ TEST_F(histogram, does_not_go_back_while_vcpus_run)
 }
 
 /*
- * In the guest, beside another vCPU that has exits. Hypercalls are over when they are counted: no
- * bucket of theirs goes back at all, and together they are between two readings of the exits.
+ * Read in the guest while another vCPU exits. Hypercalls have ended when they are counted, so
+ * none of their buckets ever decreases, and their sum is between two readings of the exits.
  */
 static bool guest_stop;
 
@@ -335,7 +335,7 @@ static void guest_call(void)
 
 	while (!READ_ONCE(guest_stop)) {
 		kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0);
-		/* Not to be faster than a reader, and not always as fast */
+		/* Slow the writer down at times, so that readers can keep up. */
 		if (value++ % 64 == 0)
 			port_read(PIC_MASK);
 	}
@@ -386,13 +386,12 @@ TEST_F(histogram, does_not_go_back_for_a_guest)
 }
 
 /*
- * One exit, which takes a time that the guest reads: it lands in the bucket of that time, to the
- * cycle, and nothing else does. If the host has more exits for that reason meanwhile, as when it
- * takes a page away, once more.
+ * Cause one exit, and read the cycles that it took: exactly the bucket for them must grow, by one.
+ * Try again if another exit for that reason occurs meanwhile, as when the host takes a page away.
  */
 struct sample {
 	u64 cycles;
-	u64 halted, userspace;	/* that were no part of it */
+	u64 halted, userspace;	/* cycles that were not part of it */
 	u32 bucket;
 };
 
@@ -431,8 +430,8 @@ struct sample {
 })
 
 /*
- * Strings of bytes for the I/O APIC, which KVM emulates: one exit each, in which it takes one byte
- * after the other. What is behind its two registers is for nothing.
+ * Write strings of bytes to the I/O APIC, which KVM emulates. Each string is one exit, in which KVM
+ * handles byte after byte. Addresses other than the two registers have no effect.
  */
 #define IOAPIC		0xfec00000ul
 #define IOAPIC_NOTHING	(IOAPIC + 0x20)
@@ -451,7 +450,7 @@ static void write_string(unsigned long address, unsigned long n)
 	asm volatile("rep stosb" : "+D"(address), "+c"(n) : "a"(0) : "memory");
 }
 
-/* Which exit is it, with this paging, on this CPU? */
+/* The exit reason of these writes depends on the paging mode and the CPU: find it. */
 static u32 guest_find_reason(void)
 {
 	static const u32 vmx[] = {
@@ -473,13 +472,13 @@ static u32 guest_find_reason(void)
 	return 0;
 }
 
-/* Each size several times. The shortest of each is what it takes on a host that is not busy. */
+/* Take several samples of each size. The shortest is the one with the least disturbance. */
 static void guest_sample_strings(void)
 {
 	struct sample s;
 	int i, pass;
 
-	/* The first time, pages are not there yet. */
+	/* Warm up: the first access causes page faults. */
 	write_string(IOAPIC_NOTHING, 1);
 	s = take_sample(EXIT_HYPERCALL, kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0));
 	guest_string_reason = guest_find_reason();
@@ -494,7 +493,7 @@ static void guest_sample_strings(void)
 	GUEST_DONE();
 }
 
-/* n bytes take n times as long as one byte does, beyond what each exit takes. */
+/* Apart from the fixed cost of an exit, n bytes take n times as long as one byte. */
 TEST_F(histogram, exits_of_known_times)
 {
 	u32 found = 0, nr = 0, i, b;
@@ -516,14 +515,14 @@ TEST_F(histogram, exits_of_known_times)
 	TEST_ASSERT(s[8].cycles > s[0].cycles * 2, "224 bytes take %lu cycles, one byte %lu",
 		    s[8].cycles, s[0].cycles);
 
-	/* They are where the host reads them, too. */
+	/* The host reads them in the same buckets. */
 	read_histogram(self->vm, 0, one);
 	for (i = 0; i < NR_STRINGS; i++)
 		TEST_ASSERT(one->buckets[guest_string_reason][s[i].bucket]-- >= 1,
 			    "no exit of %lu cycles in debugfs", s[i].cycles);
 }
 
-/* Exits of other kinds, each in the bucket of what it took */
+/* Exits of other kinds are also in the buckets of their cycles. */
 static struct sample guest_samples[5];
 
 static void guest_sample_others(void)
@@ -535,7 +534,7 @@ static void guest_sample_others(void)
 				       kvm_hypercall(KVM_HC_VAPIC_POLL_IRQ, 0, 0, 0, 0));
 	guest_samples[1] = take_sample(EXIT_FLUSH, flush_caches());
 	guest_samples[2] = take_sample(EXIT_RDMSR, rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value));
-	/* Halted time is no part of an exit, nor is that in userspace. */
+	/* Neither halted time nor time in userspace is part of an exit. */
 	guest_samples[3] = take_sample(EXIT_HLT, guest_halt(50000000));
 	GUEST_SYNC(0);
 	guest_samples[4] = take_sample(EXIT_IO, port_write(TEST_PORT));
@@ -569,7 +568,7 @@ TEST_F(histogram, time_away_does_not_count)
 	check_all(self);
 }
 
-/* The flag, the parameter, and what is there without */
+/* The flag and the parameter, and a VM without a histogram */
 static void guest_no_buckets(void)
 {
 	u32 b, n, leaf, selector;
@@ -590,7 +589,7 @@ static void guest_no_buckets(void)
 	GUEST_DONE();
 }
 
-/* Buckets beyond the last, and of reasons that are not defined */
+/* Buckets beyond the last one, and buckets of undefined reasons */
 static void guest_undefined_buckets(void)
 {
 	static const u32 undefined[] = {
@@ -607,7 +606,7 @@ static void guest_undefined_buckets(void)
 			       "selector %x: %x %x %x %x", undefined[i / 2], r.eax, r.ebx, r.ecx,
 			       r.edx);
 	}
-	/* Of buckets, only the exits are there. */
+	/* Buckets have exits only. */
 	for (i = 0; i < NR_BUCKETS; i++) {
 		r = read_leaf(KVM_EXITSTATS_LEAF_CYCLES,
 			      KVM_EXITSTATS_SELECT_BUCKET(i, EXIT_CPUID));
@@ -633,7 +632,7 @@ static struct kvm_vcpu *create_one(struct kvm_vm **vm, int flags, void *guest)
 	return vm_vcpu_add(*vm, 0, guest);
 }
 
-/* Is there a histogram? All that can show one agree. */
+/* Does such a VM have a histogram? Check that all interfaces agree. */
 static bool has_histogram(int flags)
 {
 	struct kvm_vm *vm;
@@ -656,7 +655,7 @@ static bool has_histogram(int flags)
 	return has;
 }
 
-/* Whatever the end of it: what is run next wants them as they were. */
+/* Restore the parameters however the test ends, as later tests need them. */
 static bool hist_parameter;
 
 static void set_parameters(void)
@@ -683,7 +682,7 @@ TEST(only_for_who_asks)
 		/* ... or the parameter, for VMs that count. */
 		TEST_ASSERT_EQ(has_histogram(-1), hist);
 	}
-	/* It is nothing to a VM that does not count. */
+	/* The parameter has no effect on a VM that does not count. */
 	set_parameter(PARAMETER, false);
 	vm = vm_create(1);
 	vm_vcpu_add(vm, 0, guest_mix);
@@ -702,7 +701,7 @@ TEST(statistics_are_described)
 	with = open_stats(create_one(&with_vm, WITH_HISTOGRAM, guest_mix));
 	without = open_stats(create_one(&without_vm, KVM_EXITSTATS_COUNT, guest_mix));
 
-	/* One more, behind all others */
+	/* The histogram is one more statistic, after all others. */
 	TEST_ASSERT_EQ(with.header.num_desc, without.header.num_desc + 1);
 	TEST_ASSERT(!memcmp(with.descs, without.descs, size_of_descs(&without)),
 		    "the other statistics differ");
@@ -723,7 +722,7 @@ TEST(statistics_are_described)
 	kvm_vm_free(without_vm);
 }
 
-/* Save and restore */
+/* Saving and restoring */
 static u64 guest_buckets[NR_BUCKETS];
 
 static void guest_flush(void)
@@ -776,9 +775,9 @@ static void assert_state_adds_up(const struct state *state)
 
 FIXTURE(saved) {
 	struct kvm_vm *vm, *fresh_vm, *plain_vm;
-	struct kvm_vcpu *vcpu;		/* that has run */
-	struct kvm_vcpu *fresh;		/* that has not, of another VM */
-	struct kvm_vcpu *plain;		/* the same, without a histogram */
+	struct kvm_vcpu *vcpu;		/* has run */
+	struct kvm_vcpu *fresh;		/* of another VM, has not run */
+	struct kvm_vcpu *plain;		/* like fresh, but without a histogram */
 };
 
 FIXTURE_SETUP(saved)
@@ -813,7 +812,7 @@ TEST_F(saved, continues_elsewhere)
 	must_set(self->fresh, &saved);
 	must_get(self->fresh, &restored);
 	TEST_ASSERT(!memcmp(&saved, &restored, sizeof(saved)), "restored is not what was saved");
-	/* The host's describe this host. */
+	/* The host's statistics are only about this host. */
 	TEST_ASSERT(read_log_hist(self->fresh, log) && !sum_of_row(log), "it is in the statistics");
 
 	TEST_ASSERT(!memcmp(next_buckets(self->fresh), source, sizeof(source)),
@@ -825,7 +824,7 @@ TEST_F(saved, continues_elsewhere)
 	assert_state_adds_up(&restored);
 }
 
-/* loadvm: the VM has run since, and has stopped in the middle of an exit. */
+/* loadvm: since the state was saved, the VM has run, and stopped in the middle of an exit. */
 TEST_F(saved, returns_to_what_was_saved)
 {
 	struct state saved, restored;
@@ -848,7 +847,7 @@ TEST_F(saved, returns_to_what_was_saved)
 	}
 }
 
-/* A state of zeros in the middle of an exit, which is in another bucket when it is over */
+/* Restore zeros in the middle of an exit, which is in another bucket when it ends. */
 TEST_F(saved, exit_that_was_not_over)
 {
 	struct state state;
@@ -887,7 +886,7 @@ TEST_F(saved, longest_is_restored)
 	must_set(self->fresh, &state);
 	must_get(self->fresh, &got);
 	TEST_ASSERT_EQ(find_entry(&got, selector).longest, find_entry(&state, selector).longest);
-	/* The longest that was saved is in the last bucket that is not empty. */
+	/* The bucket of the saved longest exit is not empty. */
 	bucket = KVM_EXITSTATS_SELECT_BUCKET(log2_of(find_entry(&got, selector).longest),
 					     EXIT_FLUSH);
 	TEST_ASSERT(find_entry(&got, bucket).exits, "no exit in the longest one's bucket");
@@ -910,7 +909,7 @@ TEST_F(saved, refuses_what_is_not_valid)
 	add_entry(&good, KVM_EXITSTATS_SELECT_BUCKET(31, EXIT_FLUSH), 6, 0, 0);
 	must_set(self->fresh, &good);
 
-	/* A histogram for a VM that has none, and the other way round */
+	/* A state with a histogram for a VM without one, and vice versa */
 	assert_errno(set_state(self->plain, &good), EINVAL);
 	init_state(&plain);
 	add_entry(&plain, flush, 10, 1000, 500);
@@ -920,9 +919,9 @@ TEST_F(saved, refuses_what_is_not_valid)
 	assert_errno(set_state(self->plain, &state), EINVAL);
 	must_get(self->plain, &state);
 	for (i = 0; i < state.header.nr; i++)
-		TEST_ASSERT(!is_bucket(state.entries[i].selector), "a bucket of no histogram");
+		TEST_ASSERT(!is_bucket(state.entries[i].selector), "a bucket without a histogram");
 
-	/* One too many, or too few, or of another reason's */
+	/* A bucket with an exit too many or too few, or of the wrong reason */
 	for (i = 0; i < 8; i++) {
 		state = good;
 		switch (i) {
@@ -965,14 +964,14 @@ TEST_F(saved, refuses_what_is_not_valid)
 		assert_errno(set_state(self->fresh, &state), EINVAL);
 	}
 
-	/* None of it left a trace. */
+	/* None of these calls had an effect. */
 	must_get(self->fresh, &got);
 	TEST_ASSERT_EQ(got.header.nr, 3);
 	TEST_ASSERT_EQ(find_entry(&got, flush).exits, 10);
 	TEST_ASSERT_EQ(find_entry(&got, good.entries[1].selector).exits, 4);
 	TEST_ASSERT_EQ(find_entry(&got, good.entries[2].selector).exits, 6);
 
-	/* Entries of one bucket add up, and those of a reason that KVM does not know go. */
+	/* Entries of one bucket add up. Buckets of a reason that KVM does not know are dropped. */
 	state = good;
 	state.entries[1].exits = 1;
 	add_entry(&state, state.entries[1].selector, 3, 0, 0);
@@ -983,10 +982,10 @@ TEST_F(saved, refuses_what_is_not_valid)
 	TEST_ASSERT_EQ(find_entry(&got, good.entries[1].selector).exits, 4);
 }
 
-/* Saved while the vCPU runs: whatever moment that is, it can be restored. */
+/* A state that is saved while the vCPU runs, at any moment, can be restored. */
 TEST_F(saved, while_it_runs)
 {
-	/* From another vCPU: KVM_RUN has the first one. */
+	/* Save it with another vCPU, as KVM_RUN holds the first one's mutex. */
 	struct kvm_vcpu *second = vm_vcpu_add(self->vm, 1, guest_flush);
 	struct state state;
 	pthread_t thread;

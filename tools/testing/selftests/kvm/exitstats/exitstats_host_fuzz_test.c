@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: a fuzzer of what userspace can do to it: the capability, the device
- * attribute, statistics and tables, with random arguments, buffers, offsets and
- * sizes, in random order while VMs and vCPUs come and go. A model knows what each
- * call returns and what the counters are.
+ * KVM exitstats: a fuzzer of its interfaces to userspace: the capability, the device
+ * attribute, statistics and tables, with random arguments, buffers, offsets and sizes, in
+ * random order while VMs and vCPUs come and go. A model predicts the result of each call
+ * and the counters.
  */
 #include <glob.h>
 #include <pthread.h>
@@ -20,11 +20,11 @@
 #define NR_THREADS	3
 #define NR_VMS		3
 #define NR_VCPUS	3
-#define FILE_SIZE	(32 * 1024)	/* more than any file here has */
+#define FILE_SIZE	(32 * 1024)	/* larger than any file here */
 
 struct one_vcpu {
 	struct kvm_vcpu *vcpu;
-	/* What it has counted itself */
+	/* Exits that the vCPU itself has counted */
 	u64 cpuid, io;
 };
 
@@ -32,25 +32,25 @@ struct one_vm {
 	struct kvm_vm *vm;
 	bool on, histogram;
 	struct one_vcpu vcpus[NR_VCPUS];
-	/* What the guest reads beyond what was counted here: it may be less. */
+	/* What the guest reads in addition to the exits counted here; may be negative */
 	u64 cpuid_base, io_base;
 };
 
-/* What one thread has: what it does depends on nothing but its seed. */
+/* A thread's data. The thread's actions depend only on its seed. */
 struct world {
 	struct rnd rnd;
 	bool alone;		/* no other thread writes the parameter or makes VMs */
 	bool parameter, hist_parameter;
-	char *end;		/* of the memory for buffers: beyond it there is none */
+	char *end;		/* end of the memory for buffers; nothing is mapped beyond */
 	char *content, *again;	/* of FILE_SIZE */
-	size_t hole, hole_end;	/* of what changes in it by itself */
+	size_t hole, hole_end;	/* the part of content that changes with time */
 	struct one_vm vms[NR_VMS];
 	u64 nr_calls, nr_vms, nr_states;
 };
 
-static bool hist_parameter;	/* before the test */
+static bool hist_parameter;	/* value before the test */
 
-/* @ret is 0, or -1 with @err in errno. */
+/* @err is 0 or the expected errno. */
 #define assert_call(w, ret, err)						\
 do {										\
 	int __ret = (ret), __err = __ret ? errno : 0, __expected = (err);	\
@@ -60,7 +60,7 @@ do {										\
 		    strerror(__err), strerror(__expected));			\
 } while (0)
 
-/* @room bytes, behind which there is no memory. */
+/* A buffer of @room bytes. No memory is mapped after it. */
 static char *buffer(struct world *w, size_t room)
 {
 	return w->end - room;
@@ -119,8 +119,8 @@ static bool has_vcpus(const struct one_vm *vm)
 }
 
 /*
- * What is in w->content differs from one reading to the next where it shows how long the
- * vCPU has been in userspace: between hole and hole_end.
+ * Two readings of w->content differ between hole and hole_end, where it has the time that
+ * the vCPU has been in userspace.
  */
 static void find_hole_in_stats(struct world *w)
 {
@@ -145,12 +145,12 @@ static void find_hole_in_table(struct world *w, ssize_t size)
 
 	w->content[size] = 0;
 	row = strstr(w->content, "account userspace");
-	TEST_ASSERT(row, "no row of userspace");
+	TEST_ASSERT(row, "no row for userspace");
 	w->hole = row - w->content;
 	w->hole_end = strchr(row, '\n') - w->content;
 }
 
-/* @n bytes at @data are what w->content has at @offset. */
+/* Do @n bytes at @data equal w->content at @offset? */
 static bool is_content(const struct world *w, const char *data, size_t offset, size_t n)
 {
 	size_t i;
@@ -162,7 +162,7 @@ static bool is_content(const struct world *w, const char *data, size_t offset, s
 	return true;
 }
 
-/* An open file of a VM that is gone: statistics hold it, a table does not. */
+/* Free a VM with open files. Statistics hold a reference to the VM, a table does not. */
 static void do_free_vm(struct world *w, struct one_vm *vm)
 {
 	int table = open_table(vm->vm, VM_TABLE), stats = -1;
@@ -170,7 +170,7 @@ static void do_free_vm(struct world *w, struct one_vm *vm)
 	ssize_t size = 0;
 	char byte;
 
-	/* It comes with the first vCPU. */
+	/* The table is created with the first vCPU. */
 	TEST_ASSERT((table >= 0) == (vm->on && has_vcpus(vm)), "table %d: %s", table,
 		    strerror(errno));
 	if (v && w->alone && rnd_below(&w->rnd, 2)) {
@@ -218,7 +218,7 @@ static void do_enable_cap(struct world *w, struct one_vm *vm)
 	u64 flags;
 	int err = 0;
 
-	/* The guest of this test is at CPL 0. */
+	/* The guest of this test runs at CPL 0, so KVM_EXITSTATS_CPL0 makes no difference. */
 	cap.args[0] = rnd_below(&w->rnd, SUPPORTED + 2);
 	if (!rnd_below(&w->rnd, 4))
 		cap.flags = rnd_any_size(&w->rnd);
@@ -226,7 +226,7 @@ static void do_enable_cap(struct world *w, struct one_vm *vm)
 		cap.args[rnd_below(&w->rnd, 4)] = rnd_any_size(&w->rnd);
 	if (!rnd_below(&w->rnd, 16))
 		cap.cap ^= 1u << rnd_below(&w->rnd, 31);
-	/* Neither is read. */
+	/* KVM must ignore these. */
 	memset(cap.pad, rnd(&w->rnd), sizeof(cap.pad));
 
 	flags = cap.args[0];
@@ -246,7 +246,7 @@ static void do_enable_cap(struct world *w, struct one_vm *vm)
 		assert_call(w, ioctl(v->vcpu->fd, KVM_ENABLE_CAP, &cap), EINVAL);
 }
 
-/* Readings, exact: no other vCPU of the VM runs. */
+/* The guest reads exact figures, as no other vCPU of the VM runs. */
 static void do_run(struct world *w, struct one_vm *vm)
 {
 	struct one_vcpu *v = any_vcpu(w, vm);
@@ -286,7 +286,7 @@ static unsigned long any_attr_ioctl(struct world *w)
 	return ioctls[rnd_below(&w->rnd, ARRAY_SIZE(ioctls))];
 }
 
-/* No such thing, or not with these arguments */
+/* A call that KVM refuses: a wrong group or attribute, or wrong arguments */
 static void do_attr_refused(struct world *w, struct one_vm *vm)
 {
 	u32 group = KVM_VCPU_EXITSTATS ^ 1u << rnd_below(&w->rnd, 32);
@@ -326,8 +326,8 @@ static bool is_bucket(u32 selector)
 }
 
 /*
- * A reason's buckets add up to its exits, whatever was set and whatever happened since. None of
- * them is negative.
+ * A reason's buckets add up to its exits, and none is negative, whatever was set and whatever
+ * has happened since.
  */
 static void check_buckets(struct one_vm *vm, const struct state *state)
 {
@@ -348,7 +348,7 @@ static void check_buckets(struct one_vm *vm, const struct state *state)
 		    "buckets do not add up to exits");
 }
 
-/* Entries for @nr, in a buffer that has memory for @room bytes. */
+/* Get a state, with a random number of entries in a buffer of random size. */
 static void do_get_state(struct world *w, struct one_vm *vm)
 {
 	u32 nr = rnd_below(&w->rnd, 4) ? rnd_below(&w->rnd, 12) : rnd_any_size(&w->rnd);
@@ -391,26 +391,26 @@ static void do_get_state(struct world *w, struct one_vm *vm)
 		TEST_ASSERT(p[i] == (char)0xa5, "byte %zu of %zu was written", i, room);
 }
 
-/* A state that is about to be set, and what the model knows of it */
+/* The model's view of a state that is about to be set */
 struct new_state {
 	u32 nr;
 	bool histogram;		/* the VM has one */
 	bool valid;
-	/* Exits of the latest entry of a reason, @reason, that are in no bucket yet */
+	/* The reason of the latest entry with exits, and those that are in no bucket yet */
 	u32 reason;
 	u64 rest;
-	/* By slot: the sum of its entries, and that of its buckets */
+	/* By slot: the sum of the entries' exits, and the sum of the buckets */
 	u64 exits[MAX_SLOTS], sums[MAX_SLOTS];
 	u64 buckets[MAX_SLOTS][KVM_EXITSTATS_NR_BUCKETS];
 };
 
-/* What is rare is in some entry of about every second large state. */
+/* True for about one entry in every second large state */
 static bool rarely(struct world *w, const struct new_state *s)
 {
 	return !rnd_below(&w->rnd, 400 + s->nr);
 }
 
-/* What may stand in an entry: for a VM that has a histogram, mostly buckets that add up. */
+/* A random entry. For a VM with a histogram, most entries are buckets that add up. */
 static struct kvm_exitstats_entry any_entry(struct world *w, struct new_state *s, bool last)
 {
 	u32 n = rnd_below(&w->rnd, 8) ? rnd_below(&w->rnd, NR_SLOTS + 2) : rnd(&w->rnd) >> 16;
@@ -422,7 +422,7 @@ static struct kvm_exitstats_entry any_entry(struct world *w, struct new_state *s
 		.longest = rnd_any_size(&w->rnd),
 	};
 
-	/* Figures of a VM that has a histogram are not as large. */
+	/* With a histogram, keep the sums below 2^63, see check_buckets(). */
 	if (s->histogram)
 		entry.exits >>= 16;
 
@@ -448,7 +448,7 @@ static struct kvm_exitstats_entry any_entry(struct world *w, struct new_state *s
 	return entry;
 }
 
-/* The state has this entry: is it valid so far? */
+/* Add an entry to the model's view, and check whether the state is still valid. */
 static void take_entry(struct new_state *s, const struct kvm_exitstats_entry *entry)
 {
 	u32 n = entry->selector & 0xffff, slot = has_account(n) ? n : OTHER_SLOT;
@@ -481,7 +481,7 @@ static bool is_valid(const struct new_state *s)
 	return s->valid;
 }
 
-/* The state that has been set is what the guest reads. */
+/* Check that the guest reads the state that was set. */
 static void check_state(struct one_vcpu *v, const struct new_state *s)
 {
 	u64 buckets[MAX_SLOTS][KVM_EXITSTATS_NR_BUCKETS] = {};
@@ -563,8 +563,8 @@ out:
 }
 
 /*
- * A file of which @size bytes are in w->content, anywhere, into a buffer that has
- * memory for a part. @partial: what there was memory for may be read all the same.
+ * Read a file, whose @size bytes are in w->content, at a random offset, into a buffer that may
+ * be too short. @partial: KVM may then read as much as fits.
  */
 static void read_at_random(struct world *w, int fd, ssize_t size, bool partial)
 {
@@ -596,7 +596,7 @@ static void read_at_random(struct world *w, int fd, ssize_t size, bool partial)
 	TEST_ASSERT(n <= 0 || is_content(w, p, offset, n), "%zu bytes at %ld differ", len, offset);
 }
 
-/* All of it in pieces of odd sizes is what it is at once. */
+/* Reading in pieces of odd sizes gives the same as reading at once. */
 static void read_in_pieces(struct world *w, int fd, ssize_t size)
 {
 	ssize_t n, at = 0;
@@ -758,7 +758,7 @@ static void *live(void *arg)
 	return NULL;
 }
 
-/* Whatever the end, of a case or of the program: what is run next wants them as they were. */
+/* Restore the parameters after each case and at any exit, as later tests need them. */
 static void set_parameters(void)
 {
 	set_parameter(PARAMETER, true);
@@ -776,7 +776,7 @@ static void run_alone(u32 seed)
 
 static bool stop;
 
-/* Read the tables of VMs that others are about to free, anywhere. */
+/* Read tables at random offsets while other threads free their VMs. */
 static void *pry(void *arg)
 {
 	struct rnd *r = arg;
@@ -855,7 +855,7 @@ int main(int argc, char *argv[])
 	__TEST_REQUIRE(!access(PARAMETER, W_OK), "cannot write " PARAMETER ": not root");
 	hist_parameter = get_kvm_param_bool("exitstats_hist");
 	atexit(set_parameters);
-	/* Which threads would otherwise fill at once */
+	/* Fill its cache now; threads would race to fill it. */
 	kvm_get_supported_cpuid();
 	return test_harness_run(argc, argv);
 }

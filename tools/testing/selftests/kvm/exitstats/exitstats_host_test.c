@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: what the host reads, in KVM's statistics and in debugfs, against
- * each other and against what the guest reads.
+ * KVM exitstats: compare what the host reads in KVM's statistics and in debugfs with each
+ * other and with what the guest reads.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 static u64 guest_exits[MAX_REASONS], guest_cycles[MAX_REASONS];
 
-/* EXIT_FLUSH exits of each vCPU: as many as its number says, times NR_EXITS. */
+/* Cause @count exits for EXIT_FLUSH. */
 static void guest_exit(int count)
 {
 	while (count--)
@@ -37,7 +37,7 @@ static void guest_exit_and_read_all(void)
 	GUEST_DONE();
 }
 
-/* A VM of which vCPU n has had n * NR_EXITS of those exits, and more of other kinds. */
+/* Create a VM whose vCPU n has had n * NR_EXITS of these exits, and some of other kinds. */
 static struct kvm_vm *create_vm(struct kvm_vcpu **vcpus)
 {
 	struct kvm_vm *vm = vm_create_with_vcpus(NR_VCPUS, guest_exit, vcpus);
@@ -50,7 +50,7 @@ static struct kvm_vm *create_vm(struct kvm_vcpu **vcpus)
 	return vm;
 }
 
-/* KVM's usual statistics, and behind them those of exitstats. */
+/* The statistics of exitstats come after KVM's usual ones. */
 static const struct {
 	const char *name;
 	u32 type, unit;
@@ -92,7 +92,7 @@ TEST(stats_descriptors)
 	kvm_vm_free(vm);
 }
 
-/* A VM that does not count has KVM's usual list, as of an unpatched host. */
+/* A VM that does not count has only KVM's usual statistics, as on an unpatched host. */
 TEST(stats_of_a_vm_that_does_not_count)
 {
 	struct kvm_vm *off_vm = vm_create(1), *on_vm = vm_create(1);
@@ -119,7 +119,7 @@ TEST(stats_of_a_vm_that_does_not_count)
 	kvm_vm_free(on_vm);
 }
 
-/* Nor has it a table. */
+/* A VM that does not count has no tables. */
 TEST(tables_of_a_vm_that_does_not_count)
 {
 	struct kvm_vm *vm = vm_create(1);
@@ -161,7 +161,7 @@ TEST(stats_are_what_the_guest_reads)
 	sync_global_from_guest(vm, guest_exits);
 	sync_global_from_guest(vm, guest_cycles);
 
-	/* The guest reads while exits happen: exact for those that did not. */
+	/* Exits happen while the guest reads. Figures of reasons that did not occur are exact. */
 	for (i = 0; i < NR_REASONS; i++) {
 		TEST_ASSERT(guest_exits[i] >= before.exits_by_reason[i] &&
 			    guest_exits[i] <= after.exits_by_reason[i] &&
@@ -191,7 +191,7 @@ TEST(stats_outlive_the_vm_fd)
 	close(fd);
 }
 
-/* The scalars say the same as the histograms, the tables and the guest's leaves. */
+/* The scalars agree with the histograms, the tables and the guest's leaves. */
 static u64 guest_longest;
 
 static void guest_read_longest(void)
@@ -222,13 +222,13 @@ TEST(stats_scalars)
 		    guest_longest, table.total.longest);
 	TEST_ASSERT_EQ(table.accounts[KVM_EXITSTATS_ACCOUNT_GUEST].exits, stats.exits);
 
-	/* The vCPU is in userspace: that time goes on, all other stands still. */
+	/* The vCPU is in userspace: only that account grows. */
 	TEST_ASSERT(vcpu_stat(vcpu, "userspace_cycles") >
 		    table.accounts[KVM_EXITSTATS_ACCOUNT_USERSPACE].cycles, "time stands still");
 	kvm_vm_free(vm);
 }
 
-/* A table is what the statistics are: a row for each reason that occurred. */
+/* A table has the figures of the statistics, in a row for each reason that occurred. */
 static void check_table(const struct table *table, const u64 *exits, const u64 *cycles)
 {
 	int i, nr_rows = 0;
@@ -271,7 +271,7 @@ TEST(tables_are_the_stats)
 	kvm_vm_free(vm);
 }
 
-/* What awk's NF makes of each row */
+/* Count the columns of each row as awk does for NF. */
 TEST(tables_have_six_columns)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];
@@ -290,7 +290,7 @@ TEST(tables_have_six_columns)
 	kvm_vm_free(vm);
 }
 
-/* The VM's table comes with its first vCPU. */
+/* The VM's table is created with its first vCPU. */
 TEST(tables_of_an_idle_vm)
 {
 	struct kvm_vm *vm = vm_create(1);
@@ -298,7 +298,7 @@ TEST(tables_of_an_idle_vm)
 	int i;
 
 	for (i = VM_TABLE; i <= 0; i++)
-		TEST_ASSERT(open_table(vm, i) < 0 && errno == ENOENT, "table %d, and no vCPU", i);
+		TEST_ASSERT(open_table(vm, i) < 0 && errno == ENOENT, "table %d, but no vCPU", i);
 
 	vm_vcpu_add(vm, 0, guest_exit);
 	for (i = VM_TABLE; i <= 0; i++) {
@@ -327,7 +327,7 @@ TEST(tables_are_roots)
 	kvm_vm_free(vm);
 }
 
-/* An open table neither keeps the VM nor shows what is no more. */
+/* An open table neither keeps the VM alive nor shows figures after its end. */
 TEST(tables_end_with_the_vm)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];

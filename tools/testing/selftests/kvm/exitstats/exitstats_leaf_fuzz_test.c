@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: a fuzzer of the leaves. Guests of several vCPUs exit at random and
- * execute CPUID with random leaves, ours and any other, beside a VM that does not
- * count and goes through the same. exitstats_model.h knows what comes of it.
+ * KVM exitstats: a fuzzer of the leaves. Guests with several vCPUs exit at random and
+ * execute CPUID with random leaves, ours and any others. A VM that does not count does the
+ * same for comparison. exitstats_model_guest.h predicts the figures.
  */
 #include <pthread.h>
 
 #include "exitstats_model_host.h"
 
 #define NR_CASES	8
-#define NR_STEPS	600	/* of each vCPU */
+#define NR_STEPS	600	/* per vCPU */
 #define NR_BURST	8
 
 struct run {
@@ -26,7 +26,7 @@ static void *run_thread(void *arg)
 	return (void *)model_run(run->m, run->vcpu, run->hist);
 }
 
-/* What is not ours answers as if exitstats were not there. */
+/* Leaves that are not ours return the same as without exitstats. */
 static void compare_answers(const struct model_vcpu *on, const struct model_vcpu *off)
 {
 	const struct answer *a, *b;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The ledger of a vCPU as the host and the guest read it, for the tests of KVM exitstats
- * that are about time. For both vendors.
+ * Read a vCPU's ledger in the host and in the guest, for the tests of KVM exitstats about
+ * time. For both vendors.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_LEDGER_H
 #define SELFTEST_KVM_EXITSTATS_LEDGER_H
@@ -14,14 +14,14 @@
 
 #include "exitstats_debugfs.h"
 
-/* KVM_EXITSTATS_ACCOUNT_ALL to _ASLEEP: together, they are all of a vCPU's time. */
+/* KVM_EXITSTATS_ACCOUNT_ALL to _ASLEEP together have all of a vCPU's time. */
 #define NR_TIMES	6
 
 static const char *const time_names[NR_TIMES] = {
 	"exit", "guest", "userspace", "halted", "preempted", "asleep",
 };
 
-/* In order with what is before and behind it */
+/* Read the TSC in order with the instructions before and after. */
 static inline u64 tsc(void)
 {
 	u32 lo, hi;
@@ -31,8 +31,8 @@ static inline u64 tsc(void)
 }
 
 /*
- * Stay in the guest. Its interrupts are on, for Bochs does not interrupt a guest that has
- * them off, not for the host either.
+ * Stay in the guest. Keep interrupts enabled, as Bochs does not exit for the host's
+ * interrupts while the guest has them disabled.
  */
 static inline void guest_spin(u64 cycles)
 {
@@ -67,17 +67,17 @@ static inline u64 guest_time(u32 account)
 	return cycles_of(KVM_EXITSTATS_SELECT_ACCOUNT(account) | KVM_EXITSTATS_SELECT_VCPU);
 }
 
-/* The statistics file of a vCPU, and where in its data the figures are */
+/* The statistics file of a vCPU, and pointers to the figures in its data */
 struct ledger {
 	int fd;
 	u64 *data;
-	off_t offset;		/* of the data, in the file */
+	off_t offset;		/* of the data in the file */
 	size_t size;
 	u32 nr_buckets;
 	u64 *exits, *times[NR_TIMES], *longest, *exits_by_reason, *cycles_by_reason;
 };
 
-/* One reading: the figures of one moment, which is between two of the test's. */
+/* The figures of one moment, which is between the TSC values before and after */
 struct reading {
 	u64 before, after;
 	u64 exits;		/* KVM's own counter */
@@ -133,7 +133,7 @@ static inline void ledger_close(struct ledger *ledger)
 	free(ledger->data);
 }
 
-/* One read() is one snapshot. */
+/* One read() returns a consistent snapshot. */
 static inline void ledger_read(struct ledger *ledger, struct reading *r)
 {
 	ssize_t n;
@@ -155,13 +155,13 @@ static inline void ledger_read(struct ledger *ledger, struct reading *r)
 	}
 }
 
-/* The TSC cycles of a number of microseconds, on this host */
+/* Convert microseconds to TSC cycles of this host. */
 static inline u64 usec_to_tsc(struct kvm_vcpu *vcpu, u64 usec)
 {
 	return (u64)__vcpu_ioctl(vcpu, KVM_GET_TSC_KHZ, NULL) * usec / 1000;
 }
 
-/* What the guest's TSC is ahead of the host's */
+/* The guest's TSC minus the host's */
 static inline u64 tsc_offset(struct kvm_vcpu *vcpu)
 {
 	u64 offset;
@@ -170,7 +170,7 @@ static inline u64 tsc_offset(struct kvm_vcpu *vcpu)
 	return offset;
 }
 
-/* Have thread @tid, 0 for this one, run on the @i-th of the CPUs that @allowed has. */
+/* Move thread @tid, or this one if 0, to the @i-th CPU in @allowed. */
 static inline void move_to_cpu(pid_t tid, const cpu_set_t *allowed, int i)
 {
 	cpu_set_t set;
@@ -187,9 +187,8 @@ static inline void move_to_cpu(pid_t tid, const cpu_set_t *allowed, int i)
 }
 
 /*
- * Memory of the host that is not there until somebody has filled it: a fault waits for
- * late_answer(). Return: a userfaultfd, or a negative error number
- * where this host has none.
+ * Register host memory whose pages are missing: a fault on it waits for late_answer().
+ * Return a userfaultfd, or a negative error number if this host has none.
  */
 static inline int late_open(void *memory, size_t size)
 {
@@ -207,7 +206,7 @@ static inline int late_open(void *memory, size_t size)
 	return fd;
 }
 
-/* Wait for a fault, let @usec pass, and fill the page. Return: the cycles that passed. */
+/* Wait for a fault, let @usec pass, and fill the page. Return the cycles that passed. */
 static inline u64 late_answer(int fd, u64 usec)
 {
 	static u8 page[PAGE_SIZE];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: VMs and vCPUs come and go, and run, while others read everything
- * there is to read, of VMs that are about to go as well. They also go because their
- * VMM is killed, or end by a triple fault, which is nothing to another VM.
+ * KVM exitstats: VMs and vCPUs come, run and go, while other threads read all figures, even
+ * of VMs that are being destroyed. VMs also go because their VMM is killed, or shut down by a
+ * triple fault. Neither affects another VM.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #define NR_MAKERS	3
 #define NR_READERS	2
-#define NR_VMS		6	/* of each maker */
+#define NR_VMS		6	/* per maker */
 #define NR_VCPUS	2
 #define NR_EXITS	100
 #define NR_HELD		16	/* tables and statistics that a reader keeps open */
@@ -43,8 +43,9 @@ static void guest_exit_and_sync(void)
 }
 
 /*
- * Not INVD, which newer KVMs handle in the fastpath, with the host's interrupts off:
- * Bochs would never take one, as it does not interrupt a guest that has its own off.
+ * CPUID and not INVD: newer KVMs handle INVD in the fastpath, with the host's interrupts
+ * disabled. Bochs would then never deliver one, as it does not exit for the host's
+ * interrupts while the guest has them disabled.
  */
 static void guest_cpuid_for_ever(void)
 {
@@ -56,7 +57,7 @@ static bool stop;
 static int last_stats_fd = -1;
 static pthread_mutex_t stats_fd_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Hand a vCPU's statistics over to the readers, who close them. */
+/* Pass a vCPU's statistics to the readers, who close them. */
 static void offer_stats(struct kvm_vcpu *vcpu)
 {
 	int fd = vcpu_get_stats_fd(vcpu);
@@ -88,7 +89,7 @@ static void *make(void *unused)
 	for (i = 0; i < NR_VMS; i++) {
 		vm = vm_create(NR_VCPUS);
 		vm_enable_cap(vm, KVM_CAP_X86_EXITSTATS, i % 4 != 3);
-		/* One at a time, with readers at the first when the second comes. */
+		/* Add one at a time, so that readers use the first when the second is added. */
 		for (j = 0; j < NR_VCPUS; j++) {
 			vcpus[j] = vm_vcpu_add(vm, j, guest_exit);
 			offer_stats(vcpus[j]);
@@ -101,7 +102,7 @@ static void *make(void *unused)
 	return NULL;
 }
 
-/* Read it to its end, or to the end of its VM. */
+/* Read a file to its end, or until its VM is destroyed. */
 static size_t read_all(int fd)
 {
 	size_t size = 0;
@@ -140,7 +141,7 @@ static void *read_everything(void *unused)
 				if (fd < 0)
 					continue;
 				nr_read += read_all(fd) > 0;
-				/* Keep it, read it once more when it is old. */
+				/* Keep the file open, and read it again when its slot is reused. */
 				if (held[nr_held] >= 0) {
 					if (!lseek(held[nr_held], 0, SEEK_SET))
 						read_all(held[nr_held]);
@@ -168,7 +169,7 @@ FIXTURE(lifetime) {};
 FIXTURE_SETUP(lifetime) {}
 FIXTURE_TEARDOWN(lifetime) {}
 
-/* With sanitizers it takes minutes: the harness's own limit is half a one. */
+/* With sanitizers, this takes minutes; the harness's default limit is half a minute. */
 TEST_F_TIMEOUT(lifetime, under_load, 900)
 {
 	pthread_t makers[NR_MAKERS], readers[NR_READERS];
@@ -193,7 +194,7 @@ TEST_F_TIMEOUT(lifetime, under_load, 900)
 	TEST_ASSERT(nr_read, "nothing was read");
 }
 
-/* A VM beside those that come to a bad end */
+/* A VM that runs beside those that are killed */
 struct witness {
 	struct kvm_vcpu *vcpu;
 	struct stats stats;
@@ -209,7 +210,7 @@ static struct witness call_witness(void)
 	return witness;
 }
 
-/* Nothing has changed, and it goes on counting. */
+/* Check that its figures have not changed, and that it still counts. */
 static void hear_witness(struct witness *witness)
 {
 	u64 *exits = &witness->stats.exits_by_reason[EXIT_FLUSH];
@@ -233,7 +234,7 @@ static void *run_for_ever(void *vcpu)
 	return NULL;
 }
 
-/* A VMM, until it is killed */
+/* Be a VMM until killed. */
 static void run_vmm(void)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];
@@ -247,7 +248,7 @@ static void run_vmm(void)
 		pause();
 }
 
-/* The exits of the VM that process @pid has; -1: it has none. */
+/* The exits of the VM of process @pid, or -1 if it has none */
 static long exits_of_vmm(pid_t pid)
 {
 	long exits = -1;

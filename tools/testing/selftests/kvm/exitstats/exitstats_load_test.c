@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats under load: groups of threads make VMs, run their vCPUs at once and
- * destroy them, round after round, while one thread reads everything there is to
- * read. After each run of each vCPU the counters are those of the model and of KVM's own
- * counter, and in the first eighth of the rounds those of tracing, which takes as long
- * as all else: no exit is lost, none counted twice. At the end the kernel's memory is
- * what it was.
+ * KVM exitstats under load: in each round, groups of threads create VMs, run their vCPUs
+ * concurrently and destroy them, while another thread reads all figures. After each run of
+ * a vCPU, its counters must equal those of the model and KVM's own counter, so that no exit
+ * is lost or counted twice. In the first eighth of the rounds they are also compared with
+ * tracing, which takes as long as everything else. No kernel memory may leak.
  */
 #include <glob.h>
 #include <pthread.h>
@@ -20,8 +19,8 @@
 #define NR_BURST	10000
 
 /*
- * The allocator holds on to some memory however few the VMs are (in the lab, 44 KB after
- * 9, 96 after 60): fewer than these are no measure. What is lost grows with them.
+ * The allocator keeps some memory even after few VMs (in the lab, 44 KB after 9 VMs, 96 KB
+ * after 60), so check only after more of them. A leak grows with their number.
  */
 #define MIN_VMS		50
 #define KB_PER_VM	3
@@ -31,7 +30,7 @@ static u32 nr_rounds = 1;
 
 struct group {
 	pthread_barrier_t barrier;
-	pthread_mutex_t lock;	/* of those below, for the reader */
+	pthread_mutex_t lock;	/* protects the fields below, for the reader */
 	struct model_vm m;
 	int stats[NR_VCPUS];	/* KVM_GET_STATS_FD, or -1 */
 	u32 nr, round, nr_rounds;
@@ -50,7 +49,7 @@ static void begin_round(struct group *g)
 	int i;
 
 	pthread_mutex_lock(&g->lock);
-	/* Now and then one that does not count */
+	/* Every eighth VM does not count. */
 	model_create(&g->m, NR_VCPUS, seed % 8 != 7, seed, NR_STEPS, NR_BURST);
 	for (i = 0; i < NR_VCPUS; i++)
 		g->stats[i] = vcpu_get_stats_fd(g->m.vcpus[i]);
@@ -93,7 +92,7 @@ static void *work(void *arg)
 
 static bool stop;
 
-/* The statistics of vCPUs that run: nothing goes back. */
+/* Read the statistics of running vCPUs: no figure goes back. */
 static u64 read_running(struct group *g)
 {
 	static struct stats last[NR_GROUPS][NR_VCPUS];
@@ -123,7 +122,7 @@ static u64 read_running(struct group *g)
 	return nr;
 }
 
-/* Tables of VMs that may go meanwhile. Those that do not are whole. */
+/* Read tables of VMs, which may be destroyed meanwhile. All other tables must be complete. */
 static u64 read_tables(const char *pattern)
 {
 	struct table table;
@@ -168,7 +167,7 @@ static void *read_everything(void *arg)
 	return (void *)nr;
 }
 
-/* Go on for @nr rounds, in threads of their own, which leave no memory behind either. */
+/* Run @nr more rounds in new threads, whose memory is freed with them. */
 static u64 run_rounds(struct group *groups, u32 nr)
 {
 	struct worker workers[NR_GROUPS * NR_VCPUS];
@@ -211,7 +210,7 @@ static u64 all_exits(const struct group *groups)
 	return exits;
 }
 
-/* Go on with tracing, if there is tracing; say how many exits it saw. */
+/* Run @nr more rounds with tracing, if available. Return the exits that it saw. */
 static u64 run_traced(struct group *groups, u32 nr, u64 *nr_read)
 {
 	u64 before = all_exits(groups);
@@ -250,7 +249,7 @@ TEST_F_TIMEOUT(load, nothing_is_lost, FUZZ_TIMEOUT)
 
 	ksft_print_msg("%u VMs of %d vCPUs, %lu exits, reconciled with the model and KVM's exits\n",
 		       nr_vms + warm_up * NR_GROUPS, NR_VCPUS, all_exits(groups));
-	ksft_print_msg("%lu of them with kvm:kvm_exit too\n", traced);
+	ksft_print_msg("%lu of them also with kvm:kvm_exit\n", traced);
 	ksft_print_msg("%lu tables and statistics read meanwhile\n", nr_read);
 	ksft_print_msg("%ld KB more kernel memory after %u VMs\n", grown, nr_vms);
 	TEST_ASSERT(nr_read, "nothing was read");
@@ -262,14 +261,14 @@ int main(int argc, char *argv[])
 {
 	if (wants_help(argc, argv)) {
 		printf("usage: %s [-n ROUNDS] [OPTION OF THE HARNESS ...]\n"
-		       "  -n ROUNDS   of %d VMs each, after some to warm up (%u)\n", argv[0],
+		       "  -n ROUNDS   rounds of %d VMs each, after some to warm up (%u)\n", argv[0],
 		       NR_GROUPS, nr_rounds);
 		return 0;
 	}
 	take_option(&argc, argv, 'n', &nr_rounds);
 	require_exitstats();
 	require_debugfs();
-	/* Which threads would otherwise fill at once */
+	/* Fill its cache now; threads would race to fill it. */
 	kvm_get_supported_cpuid();
 	return test_harness_run(argc, argv);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How much memory the kernel has taken for itself, for tests that nothing of it is
- * lost. Needs nothing of the selftests' framework.
+ * The kernel's own use of memory, for tests that look for leaks. Independent of the
+ * selftests' framework.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_MEMORY_H
 #define SELFTEST_KVM_EXITSTATS_MEMORY_H
@@ -29,8 +29,8 @@ static inline long read_kernel_memory(void)
 }
 
 /*
- * In KB: slabs, vmalloc and per-CPU memory, without caches of files. What is freed
- * after a grace period of RCU is gone in a while: the least of a second's readings.
+ * Return slabs, vmalloc and per-CPU memory in KB, without file caches. RCU frees some memory
+ * only after a grace period, so take the least of several readings within a second.
  */
 static inline long kernel_memory(void)
 {

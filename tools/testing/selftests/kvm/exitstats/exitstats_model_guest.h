@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest that exits at random, for the tests of KVM exitstats, and the model that
- * knows how often: it stands in the guest's memory, where each vCPU notes the exits
- * that it is about to cause and those that it has caused. What any vCPU then reads
- * in a leaf lies between the two, summed over the vCPUs; for a VM of one vCPU they
- * are the same.
+ * A guest that exits at random, for the tests of KVM exitstats, and a model that knows
+ * how often. The model is in the guest's memory. Each vCPU notes there the exits that it
+ * is about to cause and those that it has caused. What any vCPU reads in a leaf must lie
+ * between the two, each summed over the vCPUs; in a VM with one vCPU, the two are the
+ * same.
  *
- * Interrupts and page faults the guest does not cause on its own. Of reasons that
- * depend on them the model knows the least number; tracing knows them all.
+ * The guest alone does not determine interrupts and page faults. For reasons that depend
+ * on them, the model knows only a minimum; tracing knows the exact number.
  *
- * This is the guest's part; exitstats_model_host.h makes, runs and checks such a VM.
+ * This is the guest's part. exitstats_model_host.h creates, runs and checks such a VM.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_MODEL_GUEST_H
 #define SELFTEST_KVM_EXITSTATS_MODEL_GUEST_H
@@ -18,9 +18,9 @@
 
 #define MODEL_VCPUS	4
 #define MODEL_PAGES	64
-#define MODEL_ANSWERS	256	/* that are kept to show where two VMs differ */
-#define MODEL_PIC_MASK	0x21	/* a port that KVM answers itself */
-#define MODEL_GUEST_HYPERCALL	1000	/* one that KVM does not know */
+#define MODEL_ANSWERS	256	/* answers kept to show where two VMs differ */
+#define MODEL_PIC_MASK	0x21	/* a port that KVM emulates */
+#define MODEL_GUEST_HYPERCALL	1000	/* a hypercall that KVM does not know */
 
 struct answer {
 	u32 leaf, index;
@@ -29,10 +29,10 @@ struct answer {
 
 struct model_vcpu {
 	u64 begun[MAX_REASONS], done[MAX_REASONS], all_done;
-	u32 last;		/* reason of the exits that it caused last */
-	/* What it read last: nothing goes back. */
+	u32 last;		/* reason of the latest exits */
+	/* The latest readings, below which the next ones must not fall */
 	u64 exits[MAX_REASONS], cycles[MAX_REASONS], total_exits, total_cycles;
-	/* What leaves answered that are not ours */
+	/* Answers of leaves that are not ours */
 	u64 nr_answers, digest;
 	struct answer answers[MODEL_ANSWERS];
 };
@@ -41,7 +41,7 @@ struct model {
 	bool on;		/* this VM counts */
 	bool histogram;
 	bool nested, xsave, debugged;
-	bool exact[MAX_REASONS];	/* no exit but those that the guest causes */
+	bool exact[MAX_REASONS];	/* only the guest causes exits for this reason */
 	u32 nr_vcpus;
 	u64 base[MAX_REASONS], base_total;	/* before the vCPUs start */
 	struct model_vcpu vcpus[MODEL_VCPUS];
@@ -75,11 +75,11 @@ do {									\
 	did(__vcpu, __reason, __count);					\
 } while (0)
 
-/* Those that only exit at times */
+/* The same for @insns that only exit if @exits */
 #define cause_if(exits, vcpu, reason, count, insns)			\
 	cause(vcpu, reason, (exits) ? (count) : 0, insns)
 
-/* @counts: done or begun of a struct model_vcpu */
+/* @counts is "done" or "begun" of struct model_vcpu. */
 #define model_sum(counts, reason)						\
 ({										\
 	u32 __reason = (reason), __i;						\
@@ -142,7 +142,7 @@ static inline void guest_read_undefined(struct model_vcpu *vcpu, u32 leaf, u32 i
 	__GUEST_ASSERT(!r.eax && r.edx == KVM_EXITSTATS_UNDEFINED &&
 		       (leaf == KVM_EXITSTATS_LEAF_REASON || (!r.ebx && !r.ecx)),
 		       "leaf %x, reason %x: %x %x %x %x", leaf, index, r.eax, r.ebx, r.ecx, r.edx);
-	/* A structured selector with the vCPU bit has the vCPU's total. */
+	/* With the vCPU bit, a structured selector reads the vCPU's total. */
 	if (leaf == KVM_EXITSTATS_LEAF_REASON && index >> 23 != 0x4f800000 >> 23)
 		guest_not_back(&vcpu->total_cycles, make_u64(r.ebx, r.ecx), "total cycles", index);
 }
@@ -153,7 +153,7 @@ static inline void guest_read_defined(struct model_vcpu *vcpu, u32 leaf, u32 rea
 	struct leaf r = guest_cpuid_once(vcpu, leaf, reason);
 	bool ok;
 
-	/* This reading is in the next one. */
+	/* This reading's own exit is only in the next reading. */
 	most = guest_model.exact[reason] ?
 	       model_begun(reason) - (reason == EXIT_CPUID) : ~0ull;
 
@@ -175,7 +175,7 @@ static inline void guest_read_defined(struct model_vcpu *vcpu, u32 leaf, u32 rea
 		       got, least, most, r.eax, r.ebx, r.ecx, r.edx);
 }
 
-/* A bucket never has more than its reason. Its cycles are 0, as is the longest exit. */
+/* A bucket never has more exits than its reason. Its cycles and longest exit read as 0. */
 static inline void guest_read_bucket(struct model_vcpu *vcpu, u32 leaf, u32 selector, u32 reason)
 {
 	struct leaf r = guest_cpuid_once(vcpu, leaf, selector);
@@ -194,8 +194,8 @@ static inline void guest_read_bucket(struct model_vcpu *vcpu, u32 leaf, u32 sele
 }
 
 /*
- * All buckets of a reason, one after the other. An exit that has been counted and is not over
- * can change buckets meanwhile: that of a vCPU that halts, or is in userspace.
+ * Read all buckets of a reason. An exit that is counted but has not ended can change buckets
+ * meanwhile, if its vCPU is halted or in userspace.
  */
 static inline void guest_read_buckets(struct model_vcpu *vcpu, u32 reason)
 {
@@ -214,14 +214,14 @@ static inline void guest_read_buckets(struct model_vcpu *vcpu, u32 reason)
 
 	if (guest_model.nr_vcpus > 1 && (reason == EXIT_IO || reason == EXIT_HLT))
 		return;
-	/* The last reading is in the next one. */
+	/* The last reading's own exit is only in the next reading. */
 	most = guest_model.exact[reason] ?
 	       model_begun(reason) - (reason == EXIT_CPUID) : ~0ull;
 	__GUEST_ASSERT(sum >= least && sum <= most, "buckets of %u: %lu exits, of %lu to %lu",
 		       reason, sum, least, most);
 }
 
-/* Whatever a structured selector selects, it has one of two states, and figures that go. */
+/* Any structured selector has one of the two states, and figures that fit the state. */
 static inline void guest_read_structured(struct model_vcpu *vcpu, u32 leaf, u32 selector)
 {
 	u32 plain = selector & ~KVM_EXITSTATS_SELECT_VCPU, n = selector & 0xffff;
@@ -247,7 +247,7 @@ static inline void guest_read_structured(struct model_vcpu *vcpu, u32 leaf, u32 
 	}
 }
 
-/* Not ours, whatever they are: like those of a VM that does not count. */
+/* Leaves that are not ours must return the same as in a VM that does not count. */
 static inline void guest_read_other(struct model_vcpu *vcpu, u32 leaf, u32 index)
 {
 	struct answer a = { leaf, index, guest_cpuid_once(vcpu, leaf, index) };
@@ -324,8 +324,8 @@ static inline void guest_skip_ud2(struct ex_regs *regs)
 }
 
 /*
- * Exits of one kind, up to @burst of them; fewer of those that take long, fewest of those
- * of which userspace is a part.
+ * Cause up to @burst exits of one kind; fewer of those that take long, and fewest of those
+ * that involve userspace.
  */
 static inline void guest_exit_at_random(struct model_vcpu *vcpu, u32 id, struct rnd *r, u32 burst)
 {
@@ -346,7 +346,7 @@ static inline void guest_exit_at_random(struct model_vcpu *vcpu, u32 id, struct 
 		cause(vcpu, EXIT_RDMSR, some, rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value));
 		break;
 	case 3:
-		/* For the fastpath */
+		/* KVM handles this exit in the fastpath. */
 		cause(vcpu, EXIT_WRMSR, n, wrmsr(MSR_IA32_TSC_DEADLINE, 0));
 		break;
 	case 4:
@@ -359,7 +359,7 @@ static inline void guest_exit_at_random(struct model_vcpu *vcpu, u32 id, struct 
 		cause(vcpu, EXIT_IO, few, port_write(TEST_PORT));
 		break;
 	case 7:
-		/* The ICR and the EOI, without an APIC of the CPU's own */
+		/* Without APIC virtualization, writes to the ICR and the EOI exit. */
 		will(vcpu, EXIT_WRMSR, apic * few);
 		will(vcpu, EXIT_HYPERCALL, by_vendor(0, few));
 		cause(vcpu, EXIT_HLT, few, halt_with_irq(id));
@@ -377,7 +377,7 @@ static inline void guest_exit_at_random(struct model_vcpu *vcpu, u32 id, struct 
 		cause(vcpu, EXIT_FLUSH, n, flush_caches());
 		break;
 	case 11:
-		/* An exit on SVM, and on VMX not on all CPUs */
+		/* WBINVD exits on SVM, but on VMX not on all CPUs. */
 		if (host_cpu_is_intel)
 			asm volatile("wbinvd");
 		else
@@ -387,7 +387,7 @@ static inline void guest_exit_at_random(struct model_vcpu *vcpu, u32 id, struct 
 		cause(vcpu, EXIT_RDPMC, some, rdpmc_safe(rnd(r), &value));
 		break;
 	case 13:
-		/* Without a debugger KVM lets the guest have the registers, most of the time. */
+		/* Without a debugger, KVM gives the guest the registers most of the time. */
 		cause_if(guest_model.debugged, vcpu, EXIT_READ_DR7, n,
 			 asm volatile("mov %%dr7, %0" : "=r"(value)));
 		break;
@@ -396,7 +396,7 @@ static inline void guest_exit_at_random(struct model_vcpu *vcpu, u32 id, struct 
 			 asm volatile("invlpg (%0)" : : "r"(address)));
 		break;
 	case 15:
-		/* Reading it exits as well. */
+		/* Reading CR3 exits, too. */
 		will(vcpu, EXIT_READ_CR3, !guest_model.nested);
 		cr3 = get_cr3();
 		did(vcpu, EXIT_READ_CR3, !guest_model.nested);
@@ -437,7 +437,7 @@ static void guest_model_main(u32 id, u32 seed, u32 steps, u32 burst)
 		else
 			guest_exit_at_random(vcpu, id, &r, burst);
 
-		/* Whatever it draws, a VM without a histogram draws the same. */
+		/* Draw no random number here: a VM without a histogram must draw the same ones. */
 		if (guest_model.histogram && steps % 16 == 0)
 			guest_read_buckets(vcpu, vcpu->last);
 	}

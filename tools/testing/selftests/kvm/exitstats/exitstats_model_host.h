@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The host's part of the model that exitstats_model_guest.h explains: make a VM whose
- * guest exits at random, run it, and compare what KVM counted with what the model knows.
+ * The host's part of the model in exitstats_model_guest.h: create a VM whose guest exits
+ * at random, run it, and compare KVM's figures with the model's.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_MODEL_HOST_H
 #define SELFTEST_KVM_EXITSTATS_MODEL_HOST_H
@@ -14,11 +14,11 @@ struct model_vm {
 	struct kvm_vm *vm;
 	struct model *model;
 	struct kvm_vcpu *vcpus[MODEL_VCPUS];
-	struct stats base[MODEL_VCPUS];	/* before the vCPUs start */
+	struct stats base[MODEL_VCPUS];	/* statistics before the vCPUs start */
 	struct rnd rnd;
 };
 
-/* Reasons that the guest has no hand in, or not alone. */
+/* All reasons are exact except those that not only the guest causes. */
 static inline void model_init_exact(struct model *model)
 {
 	static const u16 vmx[] = {
@@ -44,7 +44,7 @@ static inline void model_init_exact(struct model *model)
 	model->exact[EXIT_WRMSR] = !apic_is_virtual();
 }
 
-/* Two buckets for @exits. KVM drops those of a reason that it does not know. */
+/* Put @exits into two buckets. KVM drops buckets of a reason that it does not know. */
 static inline void model_add_buckets(struct model_vm *m, struct state *state, u32 reason, u64 exits)
 {
 	u64 part = rnd_u64(&m->rnd) % (exits + 1);
@@ -60,7 +60,7 @@ static inline void model_add_buckets(struct model_vm *m, struct state *state, u3
 	}
 }
 
-/* Figures as of a guest that came from elsewhere: both halves of them in use. */
+/* Restore random figures, as after a migration, with both halves in use. */
 static inline void model_restore(struct model_vm *m)
 {
 	u32 nr = rnd_below(&m->rnd, KVM_EXITSTATS_MAX_ENTRIES + 1), reason;
@@ -76,7 +76,7 @@ static inline void model_restore(struct model_vm *m)
 		if (m->model->histogram)
 			model_add_buckets(m, &state, reason, exits);
 
-		/* The guest's figures begin with those. */
+		/* The guest's figures start with these. */
 		if (has_account(reason))
 			m->model->base[reason] += exits;
 		m->model->base_total += exits;
@@ -84,7 +84,7 @@ static inline void model_restore(struct model_vm *m)
 	must_set(m->vcpus[0], &state);
 }
 
-/* Make a VM that is about to go through @steps, the same for the same @seed. */
+/* Create a VM that takes @steps steps, the same ones for the same @seed. */
 static inline void model_create(struct model_vm *m, u32 nr_vcpus, bool on, u32 seed, u32 steps,
 				u32 burst)
 {
@@ -134,7 +134,7 @@ static inline void model_create(struct model_vm *m, u32 nr_vcpus, bool on, u32 s
 	}
 }
 
-/* What KVM counted for a vCPU is what the model knows, and what KVM's own counter does. */
+/* KVM's figures for a vCPU must match the model and KVM's own counter. */
 static inline void model_check(struct model_vm *m, int i, const struct stats *stats)
 {
 	const u64 *begun = m->model->vcpus[i].begun;
@@ -155,8 +155,8 @@ static inline void model_check(struct model_vm *m, int i, const struct stats *st
 }
 
 /*
- * Run a vCPU to its end, in a thread that runs no other meanwhile, and ask all who
- * know: the model, KVM's own counter and, with @hist, tracing. Return its exits.
+ * Run a vCPU to its end, in a thread that runs no other one meanwhile. Compare its figures
+ * with the model, KVM's own counter and, with @hist, tracing. Return its exits.
  */
 static inline u64 model_run(struct model_vm *m, int i, bool hist)
 {

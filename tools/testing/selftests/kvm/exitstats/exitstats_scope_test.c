@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: whose exits a guest reads: those of all vCPUs of its VM, and of
- * no other VM.
+ * KVM exitstats: a guest reads the exits of all vCPUs of its VM, and of no other VM.
  *
- * The reason to look at is that of flush_caches(). At last a VM exits in all ways, and
- * another looks everywhere.
+ * Most tests look at the exits of flush_caches(). In the last one, a VM exits in all ways,
+ * and another VM looks at all figures.
  */
 #include <pthread.h>
 
@@ -42,7 +41,7 @@ static u64 read_exits(struct kvm_vcpu *reader)
 	return guest_exits;
 }
 
-/* Read on until all exits of the other vCPUs are in. */
+/* Keep reading until all exits of the other vCPUs are counted. */
 static u64 guest_nr_exits;
 
 static void guest_watch(void)
@@ -55,7 +54,7 @@ static void guest_watch(void)
 		total = total_exits();
 		GUEST_ASSERT(exits >= last_exits && cycles >= last_cycles);
 		GUEST_ASSERT(!exits == !cycles || cycles > exits);
-		/* The readings of a round are exits as well. */
+		/* The readings of a round are exits, too. */
 		GUEST_ASSERT(!last_total || total >= last_total + 3);
 		GUEST_ASSERT(total > exits);
 		last_exits = exits;
@@ -108,7 +107,7 @@ TEST(reads_vcpus_while_they_run)
 	kvm_vm_free(vm);
 }
 
-/* One exit of the other vCPU at a time. */
+/* The other vCPU causes one exit at a time. */
 #define NR_TURNS	30
 
 static int guest_turn;
@@ -125,7 +124,7 @@ static void guest_take_turns(void)
 	GUEST_DONE();
 }
 
-/* The other's cycles are there when its exit is. */
+/* The other vCPU's cycles are visible together with its exit. */
 static void guest_give_turns(void)
 {
 	u64 cycles, last_cycles = 0;
@@ -157,7 +156,7 @@ TEST(reads_cycles_with_exits)
 	kvm_vm_free(vm);
 }
 
-/* With the vCPU bit, a vCPU reads its own figures: those of others do not show. */
+/* With the vCPU bit, a vCPU reads only its own figures. */
 static void guest_report_own(int count)
 {
 	u32 own = KVM_EXITSTATS_SELECT_REASON(EXIT_FLUSH) | KVM_EXITSTATS_SELECT_VCPU;
@@ -184,7 +183,7 @@ TEST(reads_its_own_vcpu)
 		vcpu_args_set(vcpus[i], 1, i * NR_EXITS);
 		TEST_ASSERT_EQ(read_exits(vcpus[i]), i * NR_EXITS);
 	}
-	/* All are stopped: what each has of its own adds up to the VM's. */
+	/* All vCPUs are stopped: their own exits add up to the VM's. */
 	for (i = 1; i < NR_VCPUS; i++) {
 		TEST_ASSERT_EQ(read_exits(vcpus[i]), i * NR_EXITS);
 		exits += guest_exits;
@@ -196,7 +195,7 @@ TEST(reads_its_own_vcpu)
 	kvm_vm_free(vm);
 }
 
-/* In all leaves that have one vCPU's figures, and of all kinds */
+/* The same for all leaves and all kinds of selectors with the vCPU bit */
 static void guest_read_own_account(void)
 {
 	static const u32 selectors[] = {
@@ -210,7 +209,7 @@ static void guest_read_own_account(void)
 	for (i = 0; i < ARRAY_SIZE(selectors); i++) {
 		own = read_leaf(KVM_EXITSTATS_LEAF_REASON, selectors[i] | KVM_EXITSTATS_SELECT_VCPU);
 		all = read_leaf(KVM_EXITSTATS_LEAF_REASON, selectors[i]);
-		/* The other vCPU has had NR_EXITS exits, and this one a few. */
+		/* The other vCPU has had NR_EXITS exits, this one only a few. */
 		__GUEST_ASSERT(own.edx == KVM_EXITSTATS_DEFINED && own.eax < 1000,
 			       "selector %x: %u exits, status %x", selectors[i], own.eax, own.edx);
 		GUEST_ASSERT(make_u64(own.ebx, own.ecx) < make_u64(all.ebx, all.ecx));
@@ -266,11 +265,11 @@ TEST(reads_no_other_vm)
 	TEST_ASSERT_EQ(guest_cycles, 0);
 	kvm_vm_free(other);
 
-	/* The end of one VM is no end for another. */
+	/* The end of one VM does not affect another. */
 	TEST_ASSERT_EQ(read_exits(reader), 0);
 	assert_stats(reader);
 
-	/* Nor what a VM has left behind. */
+	/* A new VM does not see the figures of a destroyed one. */
 	later = vm_create_with_one_vcpu(&vcpu, guest_reader);
 	TEST_ASSERT_EQ(read_exits(vcpu), 0);
 	kvm_vm_free(later);
@@ -306,7 +305,7 @@ TEST(reads_no_other_vm_while_it_runs)
 	kvm_vm_free(vm);
 }
 
-/* All that a guest can read, of each reason and of some that are none: SVM has a gap. */
+/* Everything that a guest can read, for all reasons and SVM's undefined codes between them */
 #define NR_LEAVES	(KVM_EXITSTATS_LEAF_TOTAL - KVM_EXITSTATS_LEAF_CYCLES + 1)
 #define NR_INDICES	(NR_SLOTS + 1)
 #define MAX_INDICES	(MAX_SLOTS + 1)
@@ -335,8 +334,8 @@ static bool between(u64 value, u64 least, u64 most)
 }
 
 /*
- * What is seen at @leaf and @reason is the VM's own, as it was @before to @after. It is
- * reading number @nr.
+ * Does reading number @nr, @r at @leaf and @reason, have only the VM's own figures, which
+ * were between @before and @after?
  */
 static bool is_own(u32 leaf, u32 reason, u32 nr, struct leaf r, const struct stats *before,
 		   const struct stats *after)
@@ -358,7 +357,7 @@ static bool is_own(u32 leaf, u32 reason, u32 nr, struct leaf r, const struct sta
 		return between(r.eax, 0, cycles[1]) &&
 		       between(make_u64(r.ebx, r.ecx), cycles[0], cycles[1]) && r.edx == status;
 	case KVM_EXITSTATS_LEAF_EXITS:
-		/* The very number of CPUID exits so far, this one not among them */
+		/* The exact number of CPUID exits so far, without this one */
 		if (reason == EXIT_CPUID) {
 			exits[0] += nr;
 			exits[1] = exits[0];
@@ -375,8 +374,8 @@ static bool is_own(u32 leaf, u32 reason, u32 nr, struct leaf r, const struct sta
 }
 
 /*
- * Look at everything. @own is what the VM has caused up to the last look, and becomes
- * what it has caused up to this one: in between there must be nothing.
+ * Read all figures. @own has the VM's statistics after the last look, which must not have
+ * changed since. Update them.
  */
 static void look(struct kvm_vcpu *vcpu, struct stats *own)
 {
@@ -392,7 +391,7 @@ static void look(struct kvm_vcpu *vcpu, struct stats *own)
 	for (leaf = 0; leaf < NR_LEAVES; leaf++)
 		for_each_index(reason)
 			TEST_ASSERT(is_own(leaf, reason, nr++, view[leaf][reason], &before, &after),
-				    "leaf %x, reason %u shows what is not its own: %x %x %x %x",
+				    "leaf %x, reason %u shows another VM's figures: %x %x %x %x",
 				    leaf + KVM_EXITSTATS_LEAF_CYCLES, reason,
 				    view[leaf][reason].eax, view[leaf][reason].ebx,
 				    view[leaf][reason].ecx, view[leaf][reason].edx);
@@ -403,7 +402,7 @@ static void look(struct kvm_vcpu *vcpu, struct stats *own)
 #define NR_STEPS	100
 #define NR_BURST	200
 
-/* Exits of all kinds, and of a number that the model knows. */
+/* Cause exits of all kinds, whose number the model knows. */
 static void *work_thread(void *m)
 {
 	int i;
@@ -419,7 +418,7 @@ FIXTURE(busy_vm) {
 	struct model_vm busy;
 };
 
-/* Which VM is made first must not matter. */
+/* It must not matter which VM is created first. */
 FIXTURE_VARIANT(busy_vm) {
 	bool first;
 };
@@ -441,12 +440,12 @@ FIXTURE_SETUP(busy_vm)
 FIXTURE_TEARDOWN(busy_vm)
 {
 	kvm_vm_free(self->busy.vm);
-	/* What it has left behind is nothing either. */
+	/* The destroyed VM must not leave traces, either. */
 	look(self->spy, &self->own);
 	kvm_vm_free(self->spy->vm);
 }
 
-/* Emulators beside other work take their time. */
+/* Emulators are slow on a busy machine. */
 TEST_F_TIMEOUT(busy_vm, leaves_no_trace, 300)
 {
 	struct kvm_vcpu **vcpus = self->busy.vcpus;
@@ -458,7 +457,7 @@ TEST_F_TIMEOUT(busy_vm, leaves_no_trace, 300)
 	read_stats(vcpus[0], &after);
 	for (i = 0; i < NR_SLOTS; i++)
 		nr_reasons += after.exits_by_reason[i] != before.exits_by_reason[i];
-	TEST_ASSERT(nr_reasons >= 8, "a VM with exits of %d reasons is no busy one", nr_reasons);
+	TEST_ASSERT(nr_reasons >= 8, "the busy VM had exits for %d reasons only", nr_reasons);
 	look(self->spy, &self->own);
 }
 

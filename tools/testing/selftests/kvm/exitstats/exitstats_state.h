@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Saving and restoring what a VM's guest reads, for the tests of KVM exitstats.
+ * Save and restore the figures that a guest reads, for the tests of KVM exitstats.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_STATE_H
 #define SELFTEST_KVM_EXITSTATS_STATE_H
 
 #include "exitstats_util.h"
 
-/* With room for one more than is allowed */
+/* Has room for one entry more than allowed */
 struct state {
 	struct kvm_exitstats_state header;
 	struct kvm_exitstats_entry entries[KVM_EXITSTATS_MAX_ENTRIES + 1];
@@ -53,7 +53,7 @@ static inline void add_entry(struct state *state, u32 selector, u64 exits, u64 c
 	};
 }
 
-/* The entry of @selector; zeros if there is none */
+/* Return the entry of @selector, or zeros if there is none. */
 static inline struct kvm_exitstats_entry find_entry(const struct state *state, u32 selector)
 {
 	u32 i;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: a VMM saves what a VM's guest reads and restores it elsewhere, as for live
- * migration, or to the same VM, as for loadvm, and the guest's figures continue. The
- * host's statistics stay as they are.
+ * KVM exitstats: a VMM saves the figures that a guest reads, and restores them in another
+ * VM, as for live migration, or in the same VM, as for loadvm. The guest's figures
+ * continue, and the host's statistics do not change.
  */
 #include "exitstats_state.h"
 
@@ -13,7 +13,7 @@
 #define REASON(n)	KVM_EXITSTATS_SELECT_REASON(n)
 #define OF_VCPU		KVM_EXITSTATS_SELECT_VCPU
 
-/* What the guest reads of EXIT_FLUSH, and in all */
+/* What the guest reads for EXIT_FLUSH, and in total */
 struct view {
 	u64 exits, cycles, longest, own_exits;
 	u64 other, total, total_cycles, guest_cycles, longest_of_all;
@@ -69,7 +69,7 @@ static void assert_entry(const struct state *state, u32 selector, u64 exits, u64
 		    selector, e.exits, e.cycles, e.longest, exits, cycles, longest);
 }
 
-/* But for the longest exit: what happened since may have been longer. */
+/* Do not compare the longest exit, as a later one may have been longer. */
 static void assert_same_figures(const struct state *saved, const struct state *restored)
 {
 	const struct kvm_exitstats_entry *s = saved->entries, *r = restored->entries;
@@ -83,7 +83,7 @@ static void assert_same_figures(const struct state *saved, const struct state *r
 			    s->selector, s->exits, s->cycles, r->exits, r->cycles);
 }
 
-/* Exits that a vCPU has caused here are all that the host has of it. */
+/* The host's statistics have only exits that the vCPU caused here. */
 static void assert_host_is_unchanged(struct kvm_vcpu *vcpu, const struct stats *before)
 {
 	struct stats after;
@@ -94,8 +94,8 @@ static void assert_host_is_unchanged(struct kvm_vcpu *vcpu, const struct stats *
 }
 
 FIXTURE(state) {
-	struct kvm_vcpu *vcpu;		/* that has run */
-	struct kvm_vcpu *fresh;		/* that has not, of another VM */
+	struct kvm_vcpu *vcpu;		/* has run */
+	struct kvm_vcpu *fresh;		/* of another VM, has not run */
 };
 
 FIXTURE_SETUP(state)
@@ -139,7 +139,7 @@ TEST_F(state, is_what_the_statistics_are)
 		nr += entry.exits != 0;
 	}
 
-	/* And the other accounts */
+	/* The state also has the other accounts. */
 	for (i = 0; i < state.header.nr; i++)
 		known += state.entries[i].selector == ACCOUNT(GUEST) ||
 			 state.entries[i].selector == ACCOUNT(USERSPACE) ||
@@ -160,7 +160,7 @@ TEST_F(state, is_the_vms)
 	must_get(self->vcpu, &state);
 	must_get(second, &same);
 	TEST_ASSERT_EQ(find_entry(&state, REASON(EXIT_FLUSH)).exits, 2 * NR_EXITS);
-	TEST_ASSERT(!memcmp(&state, &same, sizeof(state)), "not the same of each vCPU");
+	TEST_ASSERT(!memcmp(&state, &same, sizeof(state)), "two vCPUs have different states");
 }
 
 TEST_F(state, of_a_fresh_vm_has_no_exits)
@@ -168,7 +168,7 @@ TEST_F(state, of_a_fresh_vm_has_no_exits)
 	struct state state;
 
 	must_get(self->fresh, &state);
-	/* In userspace since its creation */
+	/* The vCPU has been in userspace since its creation. */
 	TEST_ASSERT_EQ(state.header.nr, 1);
 	TEST_ASSERT_EQ(state.entries[0].selector, ACCOUNT(USERSPACE));
 	TEST_ASSERT_EQ(state.entries[0].exits, 1);
@@ -189,7 +189,7 @@ TEST_F(state, continues_elsewhere)
 	must_get(self->fresh, &restored);
 	TEST_ASSERT(!memcmp(&saved, &restored, sizeof(saved)), "restored is not what was saved");
 
-	/* The guest's reading goes on exactly. */
+	/* The guest's exits continue exactly. */
 	view = next_view(self->fresh);
 	total = sum_slots(before.exits_by_reason);
 	cycles = sum_slots(before.cycles_by_reason);
@@ -201,7 +201,7 @@ TEST_F(state, continues_elsewhere)
 	TEST_ASSERT(view.total_cycles > cycles, "%lu cycles, then %lu", cycles, view.total_cycles);
 	TEST_ASSERT(view.guest_cycles > find_entry(&saved, ACCOUNT(GUEST)).cycles,
 		    "%lu cycles in the guest", view.guest_cycles);
-	/* What happened elsewhere is not the vCPU's. */
+	/* The restored exits are the VM's, not a vCPU's. */
 	TEST_ASSERT_EQ(view.own_exits, 0);
 
 	view = next_view(self->fresh);
@@ -209,13 +209,13 @@ TEST_F(state, continues_elsewhere)
 	TEST_ASSERT_EQ(view.own_exits, NR_EXITS);
 	TEST_ASSERT(view.cycles > flush.cycles, "exits without cycles");
 
-	/* The source goes on as if nothing had been, and so does the host. */
+	/* Neither the source nor the host's statistics are affected. */
 	TEST_ASSERT_EQ(next_exits(self->vcpu), 2 * NR_EXITS);
 	assert_stats(self->vcpu);
 	assert_stats(self->fresh);
 }
 
-/* loadvm: the vCPUs have run since, and what they did then is taken back. */
+/* loadvm: the vCPUs have run since, and their later exits are taken back. */
 TEST_F(state, returns_to_what_was_saved)
 {
 	struct kvm_exitstats_entry flush;
@@ -237,14 +237,14 @@ TEST_F(state, returns_to_what_was_saved)
 		assert_same_figures(&saved, &restored);
 	}
 
-	/* The next NR_EXITS of them here: cycles are those of the last saved, and more. */
+	/* NR_EXITS more exits; the cycles are the saved ones and more. */
 	view = next_view(self->vcpu);
 	TEST_ASSERT_EQ(view.exits, 2 * NR_EXITS);
 	TEST_ASSERT_EQ(view.own_exits, 5 * NR_EXITS);
 	TEST_ASSERT(view.cycles > flush.cycles, "%lu cycles", view.cycles);
 }
 
-/* A vCPU unplugged at the source, one more at the destination: nothing goes back. */
+/* The source and the destination may have different numbers of vCPUs: no figure goes back. */
 TEST_F(state, needs_no_vcpu_for_each)
 {
 	struct kvm_vcpu *more = vm_vcpu_add(self->vcpu->vm, 1, guest_flush);
@@ -261,14 +261,14 @@ TEST_F(state, needs_no_vcpu_for_each)
 	TEST_ASSERT_EQ(next_exits(self->fresh), 2 * NR_EXITS);
 	TEST_ASSERT_EQ(next_exits(self->fresh), 3 * NR_EXITS);
 
-	/* ... which gets another, that had no part in it. */
+	/* ... then a new vCPU at the destination, which reads the same ... */
 	second = vm_vcpu_add(self->fresh->vm, 1, guest_flush);
 	view = next_view(second);
 	TEST_ASSERT_EQ(view.exits, 3 * NR_EXITS);
 	TEST_ASSERT_EQ(view.own_exits, 0);
 	TEST_ASSERT_EQ(next_exits(second), 4 * NR_EXITS);
 
-	/* And on, from any of its vCPUs. */
+	/* ... and can save and restore the state, too. */
 	must_get(second, &again);
 	TEST_ASSERT_EQ(find_entry(&again, REASON(EXIT_FLUSH)).exits, 4 * NR_EXITS);
 	must_set(second, &saved);
@@ -286,7 +286,7 @@ TEST_F(state, has_64_bits)
 	view = next_view(self->fresh);
 	TEST_ASSERT_EQ(view.exits, HUGE_EXITS + 1);
 	TEST_ASSERT_EQ(view.cycles, 3 * HUGE_EXITS + 1);
-	/* Of the longest exit the guest's leaf has 32 bits. */
+	/* The guest's leaf has only 32 bits for the longest exit. */
 	TEST_ASSERT_EQ(view.longest, ~0u);
 	TEST_ASSERT_EQ(view.longest_of_all, ~0u);
 	TEST_ASSERT(view.total > HUGE_EXITS + 1 && view.total < HUGE_EXITS + 1000,
@@ -321,7 +321,7 @@ TEST_F(state, replaces)
 	assert_stats(self->fresh);
 }
 
-/* Entries of one account add up; of the longest exits the longest counts. */
+/* Entries of one account add up. The longest exit is the longest of all. */
 TEST_F(state, adds_up)
 {
 	struct state state, got;
@@ -340,7 +340,7 @@ TEST_F(state, adds_up)
 		assert_entry(&got, account, account, 10ull * account, 0);
 }
 
-/* What a newer kernel may have counted: nothing is lost. */
+/* Reasons that only a newer kernel knows are not lost. */
 TEST_F(state, keeps_unknown_reasons_as_other)
 {
 	struct state state, got;
@@ -384,7 +384,7 @@ TEST_F(state, says_how_much_room_it_needs)
 	TEST_ASSERT_EQ(some.entries[nr - 1].exits, ~0ull);
 
 	TEST_ASSERT(!get_state(self->vcpu, &some), "get: %s", strerror(errno));
-	TEST_ASSERT(!memcmp(&some, &all, sizeof(all)), "not what it is with more room");
+	TEST_ASSERT(!memcmp(&some, &all, sizeof(all)), "differs from the state with more room");
 }
 
 TEST_F(state, refuses_what_is_not_valid)
@@ -405,7 +405,7 @@ TEST_F(state, refuses_what_is_not_valid)
 	state.header.nr = KVM_EXITSTATS_MAX_ENTRIES + 1;
 	assert_errno(set_state(self->fresh, &state), EINVAL);
 
-	/* A host of the other vendor's, or of none */
+	/* A state from a host of the other vendor, or of an unknown one */
 	for (i = 0; i < 4; i++) {
 		if (i == good.header.numbering)
 			continue;
@@ -427,7 +427,7 @@ TEST_F(state, refuses_what_is_not_valid)
 	assert_errno(set_state(self->fresh, NULL), EFAULT);
 	assert_errno(get_state(self->fresh, NULL), EFAULT);
 
-	/* None of it left a trace. */
+	/* None of these calls had an effect. */
 	must_get(self->fresh, &got);
 	TEST_ASSERT_EQ(got.header.nr, 2);
 	assert_entry(&got, REASON(EXIT_FLUSH), 5, 500, 50);

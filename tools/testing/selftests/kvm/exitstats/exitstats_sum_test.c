@@ -3,10 +3,11 @@
  * KVM exitstats: the accounts of a vCPU add up to the TSC cycles since it was created,
  * whatever it does.
  *
- * Each reading is of a moment between two of the test's own readings of the TSC. That
- * moment less the sum of all accounts is when the vCPU was created. So each reading
- * narrows that down, soon to a few hundred cycles, and no two may exclude each other: time
- * that is lost, or is in two accounts, moves the vCPU's creation, and adds up over a life.
+ * Each reading is of a moment between two TSC values that the test reads. That moment minus
+ * the sum of all accounts is the time of the vCPU's creation. So each reading narrows down
+ * that time, soon to a few hundred cycles, and no two readings may contradict each other.
+ * Time that is lost or counted twice moves the apparent creation, and adds up over a
+ * vCPU's life.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -15,7 +16,7 @@
 #include "exitstats_ledger.h"
 
 #define TEST_PAGES	64
-#define LATE_PAGES	32	/* of these: somebody has to fill them */
+#define LATE_PAGES	32	/* pages from this one on are missing, see late_open() */
 #define NR_READINGS	20
 #define MSEC		1000ul	/* in microseconds */
 
@@ -23,7 +24,7 @@ struct life {
 	struct kvm_vcpu *vcpu;
 	struct ledger ledger;
 	struct reading reading;
-	u64 earliest, latest;	/* when the vCPU was created, as far as is known */
+	u64 earliest, latest;	/* bounds for the vCPU's creation so far */
 	bool started;
 	cpu_set_t cpus;
 	int late_fd;
@@ -92,7 +93,7 @@ static void guest_writes(void)
 	memory_write(guest_address);
 }
 
-/* The figures of a reading are of its exit: in order, they are between before and after. */
+/* A reading has the figures at its exit, which lies between "before" and "after". */
 static void guest_reads(void)
 {
 	struct guest_reading *r;
@@ -107,7 +108,7 @@ static void guest_reads(void)
 	}
 }
 
-/* The accounts add up to @sum at a moment between @before and @after. */
+/* The accounts add up to @sum at a moment between @before and @after: is that possible? */
 static bool fits(struct life *life, u64 before, u64 sum, u64 after)
 {
 	u64 earliest = max(life->earliest, before - sum);
@@ -123,7 +124,7 @@ static bool fits(struct life *life, u64 before, u64 sum, u64 after)
 static void must_fit(struct life *life, const char *source, u64 before, u64 sum, u64 after)
 {
 	TEST_ASSERT(fits(life, before, sum, after),
-		    "%s: the vCPU was created between %ld and %ld cycles after it was, the accounts have %lu",
+		    "%s: between %ld and %ld cycles are missing in the accounts, which have %lu",
 		    source, before - sum - life->latest, after - sum - life->earliest, sum);
 }
 
@@ -137,7 +138,7 @@ static void read_statistics(struct life *life)
 	TEST_ASSERT_EQ(sum_of(r->exits_by_reason, MAX_SLOTS), r->exits);
 }
 
-/* The clock of a vCPU that does not run is in userspace: all else stands still. */
+/* While a vCPU does not run, only the account "userspace" grows. */
 static void read_debugfs(struct life *life)
 {
 	struct kvm_vcpu *vcpu = life->vcpu;
@@ -202,7 +203,7 @@ static void read_all(struct life *life)
 	read_statistics(life);
 }
 
-/* A signal to this thread, every @usec, or no more */
+/* Send a signal to this thread every @usec; 0 stops that. */
 static void on_alarm(int signal)
 {
 }
@@ -260,7 +261,7 @@ static void halts_without_polling(struct life *life)
 	halts(life, 0);
 }
 
-/* KVM polls for longer each time that this was not long enough. */
+/* KVM polls longer after each poll that was too short. */
 static void halts_with_polling(struct life *life)
 {
 	u64 before = vcpu_stat(life->vcpu, "halt_successful_poll");
@@ -290,7 +291,7 @@ static void exits_immediately(struct life *life)
 {
 	int i;
 
-	/* With an exit to userspace to complete, and without */
+	/* First with a pending completion of an exit to userspace, then without */
 	have_guest(life, guest_nothing);
 	life->vcpu->run->immediate_exit = 1;
 	for (i = 0; i < 100; i++) {
@@ -377,7 +378,7 @@ static void moves(struct life *life)
 	pthread_join(thread, NULL);
 	read_statistics(life);
 
-	/* Halted and in userspace as well */
+	/* Move it while it is halted, and while it is in userspace. */
 	for (i = 0; i < 10; i++) {
 		move_to_cpu(0, &life->cpus, i % 2);
 		have_guest(life, guest_nothing);
@@ -404,7 +405,7 @@ static void runs_in_other_threads(struct life *life)
 	}
 }
 
-/* As an AP does, before the INIT that it waits for, and between INIT and SIPI */
+/* Wait like an AP, first for INIT and then for SIPI. */
 static void waits_for_sipi(struct life *life)
 {
 	static const u32 states[] = { KVM_MP_STATE_UNINITIALIZED, KVM_MP_STATE_INIT_RECEIVED };
@@ -419,7 +420,7 @@ static void waits_for_sipi(struct life *life)
 		vcpu_mp_state_set(life->vcpu, &state);
 		read_statistics(life);
 		before = *halted;
-		/* The first signal may come any time. */
+		/* The first signal may come too early. */
 		for (runs = 0; runs < 10 && *halted - before < enough; runs++) {
 			TEST_ASSERT(__vcpu_run(life->vcpu) && errno == EINTR, "KVM_RUN: %s",
 				    strerror(errno));
@@ -433,8 +434,8 @@ static void waits_for_sipi(struct life *life)
 }
 
 /*
- * Others read while it runs. The emulator may stop the vCPU's CPU for a while in the middle
- * of an update: what does not fit is read again.
+ * Read while the vCPU runs. An emulator may stop the vCPU's CPU for a while in the middle of
+ * an update, so repeat a reading that does not fit.
  */
 static void *watch(void *l)
 {
@@ -496,7 +497,7 @@ FIXTURE(vcpu) {
 	struct life life;
 };
 
-/* How the vCPU lives, and where some of its time must be then */
+/* How the vCPU spends its life, and an account that must have some of the time */
 FIXTURE_VARIANT(vcpu) {
 	void (*lives)(struct life *life);
 	u32 account;
@@ -556,7 +557,7 @@ TEST_F_TIMEOUT(vcpu, adds_up, 300)
 	u64 before;
 
 	if (CPU_COUNT(&life->cpus) < variant->cpus)
-		SKIP(return, "one CPU: there is nowhere to move");
+		SKIP(return, "only one CPU: cannot move the thread");
 	if (variant->late && life->late_fd < 0)
 		SKIP(return, "no userfaultfd: %s", strerror(-life->late_fd));
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: exits of a nested guest on SVM. KVM sees them first, and counts them
- * for the VM that is there for it, whatever L1 then makes of them.
+ * KVM exitstats: exits of a nested guest on SVM. KVM sees them first, and counts them for
+ * L1's VM, whether or not it reflects them to L1.
  */
 #include "exitstats_nested.h"
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_svm_nested);
 
-/* No loop: framework and L1 keep none of L2's registers. */
+/* Without a loop, as neither the framework nor L1 preserves L2's registers */
 static void l2_cpuid(void)
 {
 	asm volatile(".rept %c0; cpuid; .endr; vmmcall" : : "i"(NR_EXITS));
@@ -35,7 +35,7 @@ static void l1_skip(void *data)
 	svm->vmcb->save.rip += 2;
 }
 
-/* L1 takes L2's CPUID and VMMCALL: of each exit, one VMRUN. */
+/* L1 intercepts L2's CPUID and VMMCALL, so each exit costs one VMRUN. */
 static void l1_cpuid(struct svm_test_data *svm)
 {
 	u64 vmrun;
@@ -45,12 +45,12 @@ static void l1_cpuid(struct svm_test_data *svm)
 	vmrun = exits_of(SVM_EXIT_VMRUN);
 	l1_takes_all(svm, l1_enter, l1_skip);
 
-	/* Those of L1, which enter L2. */
+	/* L1's exits for entering L2 */
 	GUEST_ASSERT_EQ(exits_of(SVM_EXIT_VMRUN) - vmrun, NR_EXITS + 1);
 	GUEST_DONE();
 }
 
-/* L1 does not take CPUID: KVM answers, L2 reads what L1 would. */
+/* L1 does not intercept CPUID: KVM answers, and L2 reads the same as L1. */
 static u64 l2_read;
 
 static void l2_reads(void)
@@ -83,7 +83,7 @@ TEST_F(exitstats_svm_nested, l2_reads)
 	run_l1(self->vcpu, l1_lets_l2_read);
 }
 
-/* A VMRUN that the CPU refuses is an exit for L1, and KVM itself never makes one. */
+/* KVM reflects an invalid VMRUN of L1 without executing it, so VMEXIT_INVALID is not counted. */
 static void l1_invalid(struct svm_test_data *svm)
 {
 	u64 vmrun, other;

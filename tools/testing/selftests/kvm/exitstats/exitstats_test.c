@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: a guest causes a known number of exits of one kind, and reads
- * that number from the leaves.
+ * KVM exitstats: a guest causes a known number of exits of one kind, and reads that number
+ * from the leaves.
  *
- * Interrupts of the host's are exits that happen when it pleases, and each report to the
- * test is an exit for port I/O: counts are exact for a reason, between two readings by the
- * guest.
+ * The host's interrupts cause exits at any time, and each report to the test is an exit for
+ * port I/O. So only the difference of two readings by the guest is exact, for one reason.
  */
 #include "exitstats_util.h"
 
@@ -13,7 +12,7 @@
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats);
 
-/* EPT or NPT: what KVM must intercept depends on it. */
+/* With EPT or NPT? KVM must intercept more without. */
 static bool nested;
 
 static void run_paging_case(struct kvm_vcpu *vcpu)
@@ -27,7 +26,7 @@ static void guest_cpuid(void)
 	u32 eax, ebx, ecx, edx;
 
 	GUEST_ASSERT_EQ(exits_of(EXIT_CPUID), 0);
-	/* A reading is in the next one, not in its own. */
+	/* A reading's own exit is only in the next reading. */
 	GUEST_ASSERT_EQ(exits_of(EXIT_CPUID), 1);
 	GUEST_ASSERT_EQ(exits_during(EXIT_CPUID, 100,
 				     __cpuid(0, 0, &eax, &ebx, &ecx, &edx)), 101);
@@ -59,7 +58,7 @@ static void guest_msr(void)
 	GUEST_ASSERT_EQ(exits_during(EXIT_WRMSR, 20,
 				     wrmsr(MSR_IA32_APICBASE, base)), 20);
 
-	/* Those that end in #GP as well. */
+	/* Accesses that end in #GP exit, too. */
 	GUEST_ASSERT_EQ(exits_during(EXIT_RDMSR, 20,
 				     rdmsr_safe(MSR_IA32_VMX_BASIC - 1, &value)), 20);
 	GUEST_ASSERT_EQ(exits_during(EXIT_WRMSR, 20,
@@ -117,7 +116,7 @@ static void guest_invd(void)
 {
 	u64 tcg = 0;
 
-	/* QEMU's TCG has INVD exit as WBINVD. */
+	/* In QEMU's TCG, INVD exits as WBINVD. */
 	if (!host_cpu_is_intel)
 		tcg = exits_during(SVM_EXIT_WBINVD, 20, asm volatile("invd"));
 	GUEST_ASSERT_EQ(exits_during(by_vendor(EXIT_REASON_INVD, SVM_EXIT_INVD), 20,
@@ -158,7 +157,7 @@ static void guest_mov_dr(void)
 
 KVM_ONE_VCPU_TEST(exitstats, mov_dr, guest_mov_dr)
 {
-	/* With a debugger there, KVM keeps the registers, and each access exits. */
+	/* With a debugger, KVM keeps the registers for itself, and each access exits. */
 	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE };
 
 	vcpu_guest_debug_set(vcpu, &debug);
@@ -169,7 +168,7 @@ static void guest_rdpmc(void)
 {
 	u64 value;
 
-	/* KVM exits for each, counter or not. */
+	/* RDPMC always exits, whether or not the counter exists. */
 	GUEST_ASSERT_EQ(exits_during(EXIT_RDPMC, 20, rdpmc_safe(0, &value)), 20);
 	GUEST_DONE();
 }
@@ -179,7 +178,7 @@ KVM_ONE_VCPU_TEST(exitstats, rdpmc, guest_rdpmc)
 	run_to_done(vcpu);
 }
 
-/* Without nested paging, KVM must see all that changes what a linear address means. */
+/* Without nested paging, KVM must intercept everything that changes the guest's translations. */
 static void guest_invlpg(void)
 {
 	GUEST_ASSERT_EQ(exits_during(EXIT_INVLPG, 20,
@@ -209,9 +208,9 @@ KVM_ONE_VCPU_TEST(exitstats, mov_cr3, guest_mov_cr3)
 }
 
 /*
- * The first write to a page: an EPT violation or nested page fault, or without nested
- * paging a page fault. So is the first use of the guest's own code: do it twice, of which
- * the second counts.
+ * The first write to a page causes an EPT violation or nested page fault, or without nested
+ * paging a page fault. So does the first execution of this code: run it twice, and check
+ * only the second time.
  */
 static void guest_touch_pages(void)
 {
@@ -226,7 +225,7 @@ static void guest_touch_pages(void)
 		faults = exits_of(EXIT_PAGE_FAULT) - faults;
 		nested_faults = exits_of(EXIT_NESTED) - nested_faults;
 
-		/* Those pages are there now. */
+		/* Now the pages are mapped. */
 		again = exits_during(nested ? EXIT_NESTED : EXIT_PAGE_FAULT, TEST_PAGES,
 				     memory_write(TEST_MEMORY + __i * PAGE_SIZE));
 	}
@@ -246,8 +245,8 @@ KVM_ONE_VCPU_TEST(exitstats, touch_pages, guest_touch_pages)
 }
 
 /*
- * Where there is no memory: EPT misconfigurations once KVM knows that, and nested page
- * faults on SVM.
+ * Accesses outside memory cause EPT misconfigurations, once KVM has cached that, and nested
+ * page faults on SVM.
  */
 static void guest_mmio(void)
 {
@@ -276,7 +275,7 @@ KVM_ONE_VCPU_TEST(exitstats, mmio, guest_mmio)
 	run_paging_case(vcpu);
 }
 
-/* A fault that the guest can handle nowhere: a triple fault, the last exit. */
+/* Without an IDT, a fault becomes a triple fault, the last exit. */
 static void guest_triple_fault(void)
 {
 	struct desc_ptr idt = {};

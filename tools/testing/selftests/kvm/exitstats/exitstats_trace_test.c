@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats against tracing, which has its own idea of every exit: a hist
- * trigger on kvm:kvm_exit must come to the same counts, reason by reason.
+ * KVM exitstats against tracing, which counts every exit independently: a hist trigger on
+ * kvm:kvm_exit must have the same counts, reason by reason.
  */
 #include "exitstats_hist.h"
 
@@ -11,7 +11,7 @@
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_trace);
 
-/* Some of everything: slow, fast, in KVM, in userspace. */
+/* A mix of exits: slow, in the fastpath, in KVM, to userspace */
 static void guest_mixture(void)
 {
 	int i;
@@ -55,7 +55,7 @@ TEST_F(exitstats_trace, kvm_exit_histogram)
 
 	read_stats(vcpu, &stats);
 	assert_hist(stats.exits_by_reason, hits);
-	TEST_ASSERT(hits[EXIT_FLUSH] == TEST_PAGES, "the trigger saw nothing");
+	TEST_ASSERT(hits[EXIT_FLUSH] == TEST_PAGES, "the trigger missed exits");
 }
 
 static struct leaf guest_read;
@@ -66,7 +66,7 @@ static void guest_reading(void)
 	GUEST_DONE();
 }
 
-/* kvm:kvm_cpuid shows what the guest gets, as an entry that was found. */
+/* kvm:kvm_cpuid shows the values that the guest reads, as an entry that was found. */
 TEST_F(exitstats_trace, kvm_cpuid)
 {
 	char line[512], expected[256];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of KVM exitstats share: reading the leaves in a guest, reading
- * KVM's statistics of a vCPU in the host, and comparing the two.
+ * Shared by the tests of KVM exitstats: reading the leaves in a guest, reading KVM's
+ * statistics of a vCPU in the host, and comparing the two.
  */
 #ifndef SELFTEST_KVM_EXITSTATS_UTIL_H
 #define SELFTEST_KVM_EXITSTATS_UTIL_H
@@ -20,10 +20,10 @@
 #include "test_util.h"
 #include "vmx.h"
 
-/* For guest and host: what a test expects depends on the host's CPU. */
+/* For guest and host code: expectations depend on the host's CPU. */
 #define by_vendor(vmx, svm)	(host_cpu_is_intel ? (vmx) : (svm))
 
-/* The exit that an instruction causes, or what a guest accesses, on VMX and on SVM */
+/* The exit reason of an instruction or an access, on VMX and on SVM */
 #define EXIT_CPUID	by_vendor(EXIT_REASON_CPUID, SVM_EXIT_CPUID)
 #define EXIT_IO		by_vendor(EXIT_REASON_IO_INSTRUCTION, SVM_EXIT_IOIO)
 #define EXIT_RDMSR	by_vendor(EXIT_REASON_MSR_READ, SVM_EXIT_MSR)
@@ -43,19 +43,19 @@
 #define EXIT_UD		by_vendor(EXIT_REASON_EXCEPTION_NMI, SVM_EXIT_EXCP_BASE + UD_VECTOR)
 #define EXIT_INTERRUPT	by_vendor(EXIT_REASON_EXTERNAL_INTERRUPT, SVM_EXIT_INTR)
 #define EXIT_SHUTDOWN	by_vendor(EXIT_REASON_TRIPLE_FAULT, SVM_EXIT_SHUTDOWN)
-/* A page that is not there: without nested paging, with it, and where there is no memory */
+/* Accesses to an unmapped page, without and with nested paging, and to no memory */
 #define EXIT_PAGE_FAULT	by_vendor(EXIT_REASON_EXCEPTION_NMI, SVM_EXIT_EXCP_BASE + PF_VECTOR)
 #define EXIT_NESTED	by_vendor(EXIT_REASON_EPT_VIOLATION, SVM_EXIT_NPF)
 #define EXIT_MMIO	by_vendor(EXIT_REASON_EPT_MISCONFIG, SVM_EXIT_NPF)
 
-/* Exit reasons are below NR_REASONS. A slot is one of them, or the last: whatever lies beyond. */
+/* Exit reasons are below NR_REASONS. A slot is an exit reason, or the last one: "other". */
 #define NR_REASONS	by_vendor(86, SVM_EXIT_VMGEXIT + 1)
 #define NR_SLOTS	(NR_REASONS + 1)
 #define OTHER_SLOT	NR_REASONS
 #define MAX_REASONS	(SVM_EXIT_VMGEXIT + 1)
 #define MAX_SLOTS	(MAX_REASONS + 1)
 
-/* Neither KVM nor the framework has anything there. */
+/* Neither KVM nor the framework uses these. */
 #define TEST_PORT	0x80
 #define TEST_MMIO	0x50000000ul
 #define TEST_MEMORY	0x40000000ul
@@ -66,13 +66,13 @@ static inline bool is_defined(u32 reason)
 	return by_vendor(is_defined_vmx(reason), is_defined_svm(reason));
 }
 
-/* Is an exit for it counted for @reason, and not as "other"? */
+/* Does @reason have its own account, so that its exits do not count as "other"? */
 static inline bool has_account(u32 reason)
 {
 	return is_defined(reason) && !by_vendor(false, is_never_svm(reason));
 }
 
-/* An exit that KVM cannot attribute to a reason is in the last slot. */
+/* Exits for an undefined reason are in the last slot. */
 static inline u32 slot_of(u32 reason)
 {
 	return is_defined(reason) ? reason : OTHER_SLOT;
@@ -91,8 +91,8 @@ static inline struct leaf read_leaf(u32 leaf, u32 reason)
 }
 
 /*
- * What an unpatched host answers: an Intel CPU has its highest basic leaf for what it does
- * not have, an AMD CPU zeros.
+ * An unpatched host treats the leaves as out of range: an Intel CPU returns its highest
+ * basic leaf, an AMD CPU zeros.
  */
 static inline void guest_assert_absent(u32 leaf, u32 index)
 {
@@ -139,8 +139,8 @@ static inline u64 total_cycles(void)
 }
 
 /*
- * The exits for @reason that @count executions of @insns cause. Reading is an
- * exit for EXIT_CPUID itself, of which the first is in the difference.
+ * The exits for @reason that @count executions of @insns cause. Each of the two readings
+ * is an exit for EXIT_CPUID, and the first one is in the difference.
  */
 #define exits_during(reason, count, insns)				\
 ({									\
@@ -154,7 +154,7 @@ static inline u64 total_cycles(void)
 	exits_of(__reason) - __before;					\
 })
 
-/* Instructions that exit for what they access, or do not. */
+/* Instructions that may exit because of what they access */
 static inline void port_write(u16 port)
 {
 	asm volatile("outb %%al, %0" : : "d"(port));
@@ -176,8 +176,8 @@ static inline void memory_read(unsigned long address)
 }
 
 /*
- * An instruction that always exits, and that nothing else here executes: INVD, on AMD
- * WBINVD, since QEMU's TCG has INVD exit as WBINVD.
+ * An instruction that always exits and that nothing else here executes: INVD, or WBINVD on
+ * AMD, as INVD exits as WBINVD in QEMU's TCG.
  */
 static inline void flush_caches(void)
 {
@@ -187,7 +187,7 @@ static inline void flush_caches(void)
 		asm volatile("wbinvd");
 }
 
-/* For TEST_VECTOR: count it. */
+/* Count interrupts of TEST_VECTOR. */
 static int guest_irqs;
 
 static inline void guest_irq_handler(struct ex_regs *regs)
@@ -204,8 +204,8 @@ static inline void guest_set_timer(u32 mode)
 }
 
 /*
- * For a vCPU that is about to halt, by its APIC ID: HLT will end. QEMU's TCG may lose STI's
- * shadow, take the interrupt before HLT, and sleep for ever.
+ * Make sure that the HLT that vCPU @id is about to execute ends. QEMU's TCG may lose the STI
+ * shadow, take the interrupt before HLT, and then sleep forever.
  */
 static inline void kick_on_svm(u32 id)
 {
@@ -213,7 +213,7 @@ static inline void kick_on_svm(u32 id)
 		kvm_hypercall(KVM_HC_KICK_CPU, 0, id, 0, 0);
 }
 
-/* The interrupt is pending when STI's shadow ends, which is after HLT. */
+/* The interrupt is pending, and taken after HLT, where the STI shadow ends. */
 static inline void halt_with_irq(u32 id)
 {
 	x2apic_write_reg(APIC_ICR, APIC_DEST_SELF | APIC_INT_ASSERT | TEST_VECTOR);
@@ -221,7 +221,7 @@ static inline void halt_with_irq(u32 id)
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
-/* What KVM_GET_STATS_FD has of one vCPU. */
+/* Figures of one vCPU from KVM_GET_STATS_FD */
 struct stats {
 	u64 exits;
 	u64 exits_by_reason[MAX_SLOTS];
@@ -292,7 +292,7 @@ static inline void read_stat(struct stats_file *file, const char *name, u64 *dat
 	TEST_ASSERT(find_stat(file, name, data, nr), "no stat %s", name);
 }
 
-/* One of the figures that KVM has of any vCPU */
+/* A statistic that every vCPU has */
 static inline u64 vcpu_stat(struct kvm_vcpu *vcpu, const char *name)
 {
 	struct stats_file file = open_stats(vcpu);
@@ -322,10 +322,10 @@ static inline void read_stats(struct kvm_vcpu *vcpu, struct stats *stats)
 	close(fd);
 }
 
-/* KVM's logarithmic histograms have one more bucket in front, for the value 0. */
+/* KVM's logarithmic histograms have an additional first bucket for the value 0. */
 #define NR_LOG_BUCKETS	(1 + KVM_EXITSTATS_NR_BUCKETS)
 
-/* exit_cycles_hist of a vCPU. Return: whether it has that. */
+/* Read exit_cycles_hist of a vCPU. Return whether it exists. */
 static inline bool read_log_hist(struct kvm_vcpu *vcpu, u64 *buckets)
 {
 	struct stats_file file = open_stats(vcpu);
@@ -364,7 +364,7 @@ static inline u64 sum_of_buckets(struct kvm_vcpu *vcpu)
 	return sum_of(buckets, KVM_EXITSTATS_NR_BUCKETS);
 }
 
-/* The oracle that KVM has always had: each exit is in vcpu->stat.exits, once. */
+/* KVM's own vcpu->stat.exits is an oracle: it counts each exit once. */
 static inline void assert_stats(struct kvm_vcpu *vcpu)
 {
 	struct stats stats;
@@ -380,7 +380,7 @@ static inline void assert_stats(struct kvm_vcpu *vcpu)
 			    stats.exits_by_reason[i], stats.cycles_by_reason[i]);
 }
 
-/* Nothing is counted, but in KVM's own counter: the statistics have no place for it. */
+/* A vCPU that does not count has only KVM's own counter, and no statistics of exitstats. */
 static inline void assert_nothing_counted(struct kvm_vcpu *vcpu)
 {
 	struct stats_file file = open_stats(vcpu);
@@ -407,7 +407,7 @@ static inline void set_parameter(const char *path, bool on)
 	close(fd);
 }
 
-/* QEMU emulates the host's CPU, not in all things as the APM has it. */
+/* Does QEMU emulate the host's CPU? It deviates from the APM in some points. */
 static inline bool host_is_tcg(void)
 {
 	u32 max, signature[3];
@@ -417,9 +417,9 @@ static inline bool host_is_tcg(void)
 }
 
 /*
- * QEMU's TCG leaves the type of an event that it has delivered in EXITINTINFO, without the
- * valid bit. Linux 7.2 looks at the type only: it takes the exit for one during the delivery,
- * and does not emulate a guest's access to MMIO. The guest's next try has no event.
+ * QEMU's TCG leaves the type of a delivered event in EXITINTINFO, without the valid bit.
+ * Linux 7.2 looks only at the type: it takes the exit for one during the delivery, and does
+ * not emulate a guest's access to MMIO. The guest's next try has no event.
  */
 static inline bool tcg_has_delivered(struct kvm_vcpu *vcpu)
 {
@@ -428,8 +428,8 @@ static inline bool tcg_has_delivered(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Run a guest to its next GUEST_SYNC() or GUEST_DONE(), letting it do port I/O
- * and MMIO, which nobody answers.
+ * Run a guest to its next GUEST_SYNC() or GUEST_DONE(). Complete port I/O and MMIO without
+ * an effect.
  */
 static inline u64 run_guest(struct kvm_vcpu *vcpu)
 {
@@ -459,7 +459,7 @@ static inline u64 run_guest(struct kvm_vcpu *vcpu)
 	}
 }
 
-/* Run a guest, whatever it reports on the way, and ask the oracle. */
+/* Run a guest to GUEST_DONE(), and compare its figures with KVM's own counter. */
 static inline void run_to_done(struct kvm_vcpu *vcpu)
 {
 	while (run_guest(vcpu) != UCALL_DONE)
@@ -467,7 +467,7 @@ static inline void run_to_done(struct kvm_vcpu *vcpu)
 	assert_stats(vcpu);
 }
 
-/* EPT or NPT: a guest may change its page tables as it likes. */
+/* With EPT or NPT, a guest can change its page tables without exits. */
 static inline bool nested_paging(void)
 {
 	return by_vendor(get_kvm_intel_param_bool("ept"), get_kvm_amd_param_bool("npt"));
@@ -479,7 +479,7 @@ static inline bool apic_is_virtual(void)
 	return by_vendor(get_kvm_intel_param_bool("enable_apicv"), get_kvm_amd_param_bool("avic"));
 }
 
-/* Does KVM emulate guests whose state the CPU would not take? */
+/* Does KVM emulate guests whose state the CPU would refuse? */
 static inline bool emulates_invalid_state(void)
 {
 	return host_cpu_is_intel && !get_kvm_intel_param_bool("unrestricted_guest");
@@ -491,7 +491,7 @@ static inline bool xsetbv_exits(void)
 	return kvm_cpu_has(X86_FEATURE_XSAVE) && (host_cpu_is_intel || !host_is_tcg());
 }
 
-/* The framework's half a minute is short in an emulator that has other work beside it. */
+/* The harness's timeout of half a minute is too short for an emulator on a busy machine. */
 static inline void allow_for_emulators(void)
 {
 	struct __fixture_metadata *f;
@@ -502,7 +502,7 @@ static inline void allow_for_emulators(void)
 			t->timeout = max(t->timeout, 300);
 }
 
-/* Skip what this host cannot do, and say what it does. */
+/* Skip the test if this host cannot run it, and print the host's mode. */
 static inline void require_exitstats(void)
 {
 	allow_for_emulators();

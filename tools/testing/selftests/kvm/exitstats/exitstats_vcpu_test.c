@@ -15,7 +15,7 @@ struct figures {
 	u64 exits, cycles, longest;
 };
 
-/* What vCPU 0 reads, of its own and of the VM: exit reasons, and behind them accounts */
+/* vCPU 0 reads its own and the VM's figures: those of the exit reasons, then the accounts. */
 #define ACCOUNTS	MAX_SLOTS
 #define NR_FIGURES	(ACCOUNTS + NR_TIMES)
 
@@ -50,7 +50,7 @@ static void guest_look_at_all(void)
 		guest_look(ACCOUNTS + i, KVM_EXITSTATS_SELECT_ACCOUNT(i));
 }
 
-/* Each vCPU in its own way: hypercalls and, but for vCPU 0, HLT */
+/* vCPU n makes n * guest_nr_calls hypercalls and halts n times. */
 static u32 guest_nr_calls;
 
 static void guest_work(void)
@@ -185,9 +185,9 @@ static bool is_between(u64 figure, u64 least, u64 most)
 }
 
 /*
- * The guest reads its own and then the VM's, while the others stand still: the difference
- * is theirs. Only what the guest does between the two is in the VM's as well: a CPUID, and
- * what the host's interrupts add.
+ * The guest reads its own figures and then the VM's, while the other vCPUs are stopped. The
+ * difference is theirs, except for exits between the two readings: a CPUID and the host's
+ * interrupts.
  */
 TEST_F(vcpus, sum_is_the_vm)
 {
@@ -219,7 +219,7 @@ TEST_F(vcpus, sum_is_the_vm)
 		others = r[1].exits_by_reason[i] + r[2].exits_by_reason[i];
 		vm = guest_vm[i].exits;
 		host_irqs = i == EXIT_CPUID ? 0 : r[0].exits_by_reason[i] - own;
-		/* Two leaves of the vCPU's own are read before one of the VM's. */
+		/* The guest reads two leaves of its own before it reads one of the VM's. */
 		if (i == EXIT_CPUID)
 			others += 2;
 		TEST_ASSERT(is_between(vm, own + others, own + others + host_irqs),
@@ -232,7 +232,7 @@ TEST_F(vcpus, sum_is_the_vm)
 			    guest_vm[i].cycles, guest_own[i].cycles, others);
 	}
 
-	/* Userspace of the others goes on, in what the host reads. */
+	/* In the host's readings, the other vCPUs' account "userspace" grows. */
 	for (i = 0; i < NR_TIMES; i++) {
 		own = guest_own[ACCOUNTS + i].cycles;
 		vm = guest_vm[ACCOUNTS + i].cycles;
@@ -256,7 +256,7 @@ static void add_row(struct row *sum, const struct row *row)
 	sum->longest = max(sum->longest, row->longest);
 }
 
-/* The same in debugfs, to the last cycle, but for userspace, where the clocks go on */
+/* In debugfs, the sums are exact to the cycle, except for userspace, which grows meanwhile. */
 TEST_F(vcpus, tables_add_up)
 {
 	struct table one, sum = {}, vm;
@@ -287,7 +287,7 @@ TEST_F(vcpus, tables_add_up)
 	}
 }
 
-/* What the guest accumulated elsewhere is the VM's, not a vCPU's. */
+/* Restored figures belong to the VM, not to a vCPU. */
 TEST_F(vcpus, base_is_the_vm)
 {
 	struct state state = {};

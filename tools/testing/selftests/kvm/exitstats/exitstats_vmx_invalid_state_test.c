@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: INVALID_STATE, which is two things. Without unrestricted guest,
- * which needs EPT, KVM emulates a guest whose state VMX would not take, one such
- * exit after the other, none of which the CPU made. With it, the CPU refuses the
- * VM entry, with that reason.
+ * KVM exitstats: INVALID_STATE has two causes. Without unrestricted guest, which needs EPT,
+ * KVM emulates a guest whose state VMX would refuse, and synthesizes such exits one after
+ * the other. With unrestricted guest, the CPU refuses the VM entry with that reason.
  */
 #include "exitstats_bare.h"
 
-/* Real mode beyond VM86, where each CPUID and each port access is emulated. */
+/* In real mode that VM86 cannot run, KVM emulates each CPUID and each port access. */
 TEST(emulated)
 {
 	bool unrestricted = get_kvm_intel_param_bool("unrestricted_guest");
@@ -17,7 +16,7 @@ TEST(emulated)
 	int i;
 
 	for (i = 0; i < 20; i++) {
-		/* The exit that this CPUID is part of is not over: it is not in. */
+		/* The exit in which KVM emulates this CPUID is not counted yet. */
 		exits = bare_exits_of(vcpu, EXIT_REASON_INVALID_STATE);
 		if (unrestricted)
 			TEST_ASSERT_EQ(exits, 0);
@@ -36,7 +35,7 @@ TEST(emulated)
 	kvm_vm_free(vcpu->vm);
 }
 
-/* A task register that is not there, as no VM entry allows. */
+/* VM entry fails if the task register is not present. */
 TEST(failed_entry)
 {
 	struct kvm_vcpu *vcpu = bare_cpuid_vcpu(BARE_KERNEL);
@@ -56,7 +55,7 @@ TEST(failed_entry)
 	TEST_ASSERT_EQ(vcpu->run->fail_entry.hardware_entry_failure_reason,
 		       EXIT_REASON_FAILED_VMENTRY | EXIT_REASON_INVALID_STATE);
 
-	/* It is counted by its basic reason, and the guest may go on and read it. */
+	/* The exit counts for its basic reason. The guest can continue and read it. */
 	read_stats(vcpu, &stats);
 	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_REASON_INVALID_STATE], 1);
 	assert_stats(vcpu);

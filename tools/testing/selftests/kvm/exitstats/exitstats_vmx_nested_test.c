@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: exits of a nested guest. KVM sees them first, and counts them
- * for the VM that is there for it, whatever L1 then makes of them.
+ * KVM exitstats: exits of a nested guest on VMX. KVM sees them first, and counts them for
+ * L1's VM, whether or not it reflects them to L1.
  */
 #include "exitstats_nested.h"
 
 KVM_ONE_VCPU_TEST_SUITE(exitstats_nested);
 
-/* No loop: framework and L1 keep none of L2's registers. */
+/* Without a loop, as neither the framework nor L1 preserves L2's registers */
 static void l2_cpuid(void)
 {
 	asm volatile(".rept %c0; cpuid; .endr; vmcall" : : "i"(NR_EXITS));
@@ -44,16 +44,16 @@ static void l1_cpuid(struct vmx_pages *vmx)
 	vmresume_ = exits_of(EXIT_REASON_VMRESUME);
 	l1_takes_all(&launched, l1_enter, l1_skip);
 
-	/* Those of L1, which enter L2. */
+	/* L1's exits for entering L2 */
 	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_VMLAUNCH) - vmlaunch_, 1);
 	GUEST_ASSERT_EQ(exits_of(EXIT_REASON_VMRESUME) - vmresume_, NR_EXITS);
 	GUEST_DONE();
 }
 
 /*
- * L1 has an interrupt pending that takes it out of L2 at once. KVM must enter L2
- * all the same, and has the preemption timer take it out again: an exit that the
- * fastpath handles, EXIT_HANDLED, and one that L1 sees but the CPU did not make.
+ * L1 has a pending interrupt that causes an exit from L2 at once. KVM must enter L2 first,
+ * and uses the VMX-preemption timer to force an immediate exit, which the fastpath handles
+ * (EXIT_HANDLED). The exit that L1 sees is synthesized.
  */
 static void l1_forced_exit(struct vmx_pages *vmx)
 {
@@ -74,7 +74,7 @@ static void l1_forced_exit(struct vmx_pages *vmx)
 	interrupts = exits_of(EXIT_REASON_EXTERNAL_INTERRUPT) - interrupts;
 	timer = exits_of(EXIT_REASON_PREEMPTION_TIMER) - timer;
 
-	/* Unless an interrupt of the host's was as good. */
+	/* An interrupt of the host may come instead. */
 	__GUEST_ASSERT(timer == 1 || (!timer && interrupts),
 		       "%lu timer exits, %lu interrupts", timer, interrupts);
 	GUEST_DONE();
