@@ -2,8 +2,8 @@
 /*
  * Did any VM exit happen in my critical section?
  *
- * Runs a short loop, which nothing needs to interrupt, and one that exits for
- * certain. Exit status 3 means that this host does not report exit statistics.
+ * This program runs a short loop, which should not exit, and a section that always exits.
+ * Exit status 3 means that this host does not report exit statistics.
  */
 #include <stdio.h>
 
@@ -37,7 +37,7 @@ int main(void)
 		return 3;
 	}
 
-	exits_in(quiet_section);	/* once, so that its pages are in memory */
+	exits_in(quiet_section);	/* warm up, so that its pages are in memory */
 	printf("VM exits in the quiet section: %llu\n", exits_in(quiet_section));
 	printf("VM exits in the noisy section: %llu\n", exits_in(noisy_section));
 	return 0;

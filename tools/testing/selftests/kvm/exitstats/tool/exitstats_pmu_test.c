@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test of the driver exitstats_pmu in a guest: what perf shows of the guest's exits, against
- * the tool and the leaves.
+ * Test of the driver exitstats_pmu in a guest: compare perf's figures of the guest's exits with
+ * those of the tool and the leaves.
  *
  *	exitstats_pmu_test TOOL PERF MODULE		in a guest whose host counts
- *	exitstats_pmu_test TOOL PERF MODULE absent	on a host that does not
- *	exitstats_pmu_test TOOL PERF MODULE migrated	in a guest that is migrated when it
+ *	exitstats_pmu_test TOOL PERF MODULE absent	in a guest whose host does not
+ *	exitstats_pmu_test TOOL PERF MODULE migrated	in a guest that is migrated after it
  *							has printed a line
  *
- * TOOL is the path of exitstats, PERF that of perf, MODULE that of exitstats_pmu.ko, which is
- * not loaded yet. Needs root, and nobody else who executes CPUID. Prints TAP; exit status 1
- * if a test failed.
+ * TOOL is the path of exitstats, PERF that of perf, MODULE that of exitstats_pmu.ko, which must
+ * not be loaded yet. Needs root. Nothing else may execute CPUID. Prints TAP; exit status 1 if a
+ * test failed.
  */
 #define _GNU_SOURCE
 #include "exitstats_tool_test.h"
@@ -34,7 +34,7 @@ static int nr_cpus;
 
 #define START(...)	start((char *[]){ __VA_ARGS__, NULL })
 #define PERF(...)	RUN(perf, ##__VA_ARGS__)
-/* Figures go to a file, so that nothing else is between them. */
+/* perf writes figures to a file, so that they are separate from other output. */
 #define STAT(...)	PERF("stat", "-x,", "-o", "/tmp/stat", ##__VA_ARGS__)
 
 /* ---- the module ---- */
@@ -54,7 +54,7 @@ static int unload(void)
 	return syscall(SYS_delete_module, MODULE_NAME, O_NONBLOCK);
 }
 
-/* Lines that came to the kernel's log since @kmsg was opened, and have @text */
+/* Count the lines with @text in the kernel's log since @kmsg was opened. */
 static int count_kmsg(int kmsg, const char *text)
 {
 	static char record[8192];
@@ -186,7 +186,7 @@ static void test_refused(void)
 	EXPECT(cannot_open(exits, 0, -1, 1000, EOPNOTSUPP));
 }
 
-/* Every event there is can be opened, and its cycles have unit and scale. */
+/* Every listed event can be opened, and those of cycles have a unit and a scale. */
 static void test_events(void)
 {
 	static char list[OUT_MAX];
@@ -226,7 +226,7 @@ static void test_events(void)
 	EXPECT(strstr(list, numbering == SVM ? "exitstats/pf_excp/" : "exitstats/ept_violation/"));
 }
 
-/* The driver takes its own CPUIDs off. What they cost remains, and is printed. */
+/* The driver subtracts its own CPUIDs. Print their remaining cost. */
 static void test_own_exits(void)
 {
 	unsigned long long before, after;
@@ -239,7 +239,7 @@ static void test_own_exits(void)
 	exits = open_event(config_of("exits"), 0, -1, 0);
 	entries = open_event(2 << 16 | KVM_EXITSTATS_ACCOUNT_GUEST, 0, -1, 0);
 
-	/* This CPUID and the next are not the driver's: they are not taken off. */
+	/* The driver does not subtract this CPUID and the next, which are not its own. */
 	exitstats_read_exits(numbering == SVM ? 0x72 : 10, &before);
 	for (i = 0; i < NR_READINGS; i++)
 		others += read_event(cpuid) != 1;
@@ -283,7 +283,7 @@ static bool next_line(char **text, struct line *l, bool intervals, bool each_cpu
 		if (intervals)
 			l->time = atof(strsep(&line, ","));
 		field = strsep(&line, ",") ?: "";
-		/* perf of 6.1 leaves the CPU out if it could not count. */
+		/* perf of 6.1 omits the CPU if it could not count. */
 		if (each_cpu && sscanf(field, "CPU%d", &l->cpu) == 1)
 			field = strsep(&line, ",") ?: "";
 		l->counted = strcmp(field, "<not counted>");
@@ -309,7 +309,7 @@ static char *stat_text(void)
 	return text;
 }
 
-/* The value of an event, on @cpu or of all; -1 if there is not exactly one line of it */
+/* The value of an event on @cpu, or on all if -1; -1 if there is not exactly one line */
 static u64 value_of(const char *event, int cpu)
 {
 	char name[64], *text = stat_text();
@@ -327,7 +327,7 @@ static u64 value_of(const char *event, int cpu)
 	return lines == 1 ? value : (u64)-1;
 }
 
-/* What the tool counts for tiny */
+/* The CPUIDs of the tiny program according to the tool */
 static u64 by_tool(void)
 {
 	struct csv c;
@@ -338,7 +338,7 @@ static u64 by_tool(void)
 	return c.row[find_reason(numbering, numbering == SVM ? "0x72" : "10")].exits;
 }
 
-/* What the leaves count around tiny */
+/* The CPUIDs of the tiny program according to the leaves */
 static u64 by_leaves(void)
 {
 	unsigned long long before, after;
@@ -360,19 +360,19 @@ static void test_known_exits(void)
 	EXPECT(value_of("exits", -1) >= value_of("cpuid", -1));
 	EXPECT(value_of("cpuid_cycles", -1) > value_of("cpuid", -1));
 
-	/* Without -a it is the same: perf knows that the events are those of CPUs. */
+	/* The result is the same without -a: perf knows that the events are per CPU. */
 	STAT("-e", "exitstats/cpuid/", "/tmp/tiny");
 	EXPECT(!ran.status);
 	EXPECT(value_of("cpuid", -1) == CPUIDS);
 
-	/* By number */
+	/* The same by number */
 	STAT("-e", numbering == SVM ? "exitstats/reason=0x72,name=tiny/" :
 				      "exitstats/reason=10,name=tiny/", "-a", "/tmp/tiny");
 	EXPECT(!ran.status);
 	EXPECT(strstr(stat_text(), CPUIDS_TEXT ",,tiny,"));
 }
 
-/* Each CPU shows what its own vCPU does. */
+/* Each CPU shows the figures of its own vCPU. */
 static void test_each_cpu(void)
 {
 	int busy, cpu;
@@ -387,7 +387,7 @@ static void test_each_cpu(void)
 	go_anywhere();
 }
 
-/* CPUIDs in all intervals so far, on @cpu or, if that is -1, in lines of all CPUs */
+/* CPUIDs in all intervals so far, on @cpu, or in lines for all CPUs if -1 */
 static u64 sum_of_intervals(int cpu, int *lines)
 {
 	char *text = stat_text();
@@ -406,8 +406,8 @@ static u64 sum_of_intervals(int cpu, int *lines)
 }
 
 /*
- * The figures of all intervals together are those of the whole. perf can leave out the last
- * interval when its command ends: do without a command.
+ * The intervals add up to the whole. Use no command, as perf may omit the last interval when
+ * its command ends.
  */
 static void test_intervals(void)
 {
@@ -439,7 +439,7 @@ static void test_json(void)
 	EXPECT(strstr(stat_text(), "\"unit\" : \"cycles\", \"event\" : \"exitstats/guest/\""));
 }
 
-/* All that a CPU's time goes to adds up to the time. */
+/* The accounts of a CPU add up to its time. */
 static void test_accounts(void)
 {
 	static const char *const accounts[] = {
@@ -465,12 +465,12 @@ static void test_accounts(void)
 		if (!strcmp(l.event, "msr/tsc/"))
 			tsc = l.value;
 	printf("# %llu cycles in all accounts, %llu of the TSC\n", sum, tsc);
-	/* Events are read one after the other, an exit each. */
+	/* Allow for the events being read one after the other, with an exit each. */
 	EXPECT(sum > tsc - tsc / 20 && sum < tsc + tsc / 20);
 	EXPECT(value_of("guest", -1) && value_of("cycles", -1));
 }
 
-/* ---- what perf says ---- */
+/* ---- perf's messages ---- */
 
 static bool says(const char *text)
 {
@@ -491,7 +491,7 @@ static void test_errors(void)
 	PERF("stat", "-e", "exitstats/reason=0x10000/", "-a", "/tmp/tiny");
 	EXPECT(says("value too big for format"));
 
-	/* perf stat goes on without an event that the kernel refuses. */
+	/* perf stat continues without an event that the kernel refuses. */
 	snprintf(task, sizeof(task), "%d", getpid());
 	PERF("stat", "-e", "exitstats/exits/", "--timeout", "50", "-p", task);
 	EXPECT(strstr(ran.err, "<not supported>"));
@@ -515,7 +515,7 @@ static void test_unprivileged(void)
 	snprintf(before, sizeof(before), "%s", read_text(PARANOID));
 	chmod("/tmp", 0777);
 	unlink("/tmp/stat");
-	/* The kernel says EACCES. perf tries again without the kernel, which the driver refuses. */
+	/* The kernel returns EACCES. perf then tries exclude_kernel, which the driver refuses. */
 	set_paranoid("2");
 	RUN(self, "cannot-open");
 	EXPECT(!ran.status);
@@ -535,7 +535,7 @@ static void test_unprivileged(void)
 	set_paranoid(before);
 }
 
-/* ---- while it counts ---- */
+/* ---- changes while it counts ---- */
 
 static void test_unload(void)
 {
@@ -576,7 +576,7 @@ static bool set_online(int cpu, bool online)
 	return n == 1;
 }
 
-/* The CPU goes and comes while perf counts. CPU 0, which executes the CPUIDs, goes on. */
+/* The CPU goes offline and online while perf counts. CPU 0, with the CPUIDs, is unaffected. */
 static void test_hotplug_of_perf(int cpu)
 {
 	int lines, tries = 0;
@@ -594,7 +594,7 @@ static void test_hotplug_of_perf(int cpu)
 	go_anywhere();
 	while (sum_of_intervals(0, &lines) < CPUIDS && tries++ < 600)
 		usleep(100000);
-	/* What it takes to start a CPU comes on top. */
+	/* Starting a CPU adds some. */
 	printf("# %llu CPUIDs on CPU 0\n", sum_of_intervals(0, &lines));
 	EXPECT(sum_of_intervals(0, &lines) >= CPUIDS);
 	EXPECT(sum_of_intervals(0, &lines) < 2 * CPUIDS);
@@ -602,7 +602,7 @@ static void test_hotplug_of_perf(int cpu)
 	finish(pid);
 }
 
-/* A counter of a CPU that goes offline keeps its value, a new one counts from 0. */
+/* The counter of a CPU that goes offline keeps its value. A new one counts from 0. */
 static void test_hotplug(void)
 {
 	int cpu = nr_cpus - 1, event, again;
@@ -636,11 +636,11 @@ static void test_hotplug(void)
 	test_hotplug_of_perf(cpu);
 }
 
-/* ---- another host ---- */
+/* ---- migration ---- */
 
 /*
- * On the new host, the figures of a vCPU begin at 0. Events go on: never backwards, and not
- * by more than can be. Each round executes one CPUID that is not the driver's.
+ * On the new host, the figures of a vCPU begin at 0. Events continue: they neither go back nor
+ * grow by more than is possible. Each round executes one CPUID that is not the driver's.
  */
 static void test_migrated(void)
 {
@@ -688,22 +688,22 @@ static const struct test absent_tests[] = {
 };
 
 static const struct test migrated_tests[] = {
-	{ "events go on after a migration", test_migrated },
+	{ "events continue after a migration", test_migrated },
 };
 
 static const struct test tests[] = {
 	{ "the driver loads", test_load },
 	{ "events are listed, and can be opened", test_events },
-	{ "what there is not is refused", test_refused },
-	{ "the driver's own exits are taken off", test_own_exits },
+	{ "invalid events are refused", test_refused },
+	{ "the driver's own exits are subtracted", test_own_exits },
 	{ "perf, the tool and the leaves agree", test_known_exits },
-	{ "each CPU shows its own", test_each_cpu },
+	{ "each CPU shows its own figures", test_each_cpu },
 	{ "intervals add up", test_intervals },
 	{ "JSON", test_json },
 	{ "accounts add up to the time", test_accounts },
-	{ "perf explains what is refused", test_errors },
+	{ "perf explains refusals", test_errors },
 	{ "unprivileged users", test_unprivileged },
-	{ "CPUs go and come", test_hotplug },
+	{ "CPUs go offline and online", test_hotplug },
 	{ "unloaded and loaded", test_unload },
 };
 

@@ -2,9 +2,9 @@
 /*
  * KVM exitstats: read the figures of the VM, or the vCPU, that this program runs in.
  *
- * For any guest program in C or C++, 64 or 32 bits, privileged or not; needs nothing but
- * the uapi header. Each reading is one CPUID, thus one VM exit, which is counted when KVM
- * is done with it: it is not in the figures that it returns, but in the next ones.
+ * For any guest program in C or C++, 64 or 32 bits, privileged or not. It needs only the
+ * uapi header. Each reading is one CPUID, thus one VM exit, which KVM counts when it has
+ * handled it: not in the figures that this reading returns, but in the next ones.
  *
  * Did any vCPU of this VM exit in my critical section?
  *
@@ -12,28 +12,28 @@
  *	critical_section();
  *	disturbed = exitstats_between(before, exitstats_read());
  *
- * Did mine? For a thread that stays on its CPU:
+ * Did my own vCPU exit? For a thread that stays on its CPU:
  *
  *	unsigned long long before = exitstats_read_vcpu_exits();
  *	critical_section();
  *	disturbed = exitstats_vcpu_exits_between(before, exitstats_read_vcpu_exits());
  *
- * Where does its time go? Any selector of linux/kvm_exitstats.h will do:
+ * Where does its time go? Use any selector of linux/kvm_exitstats.h:
  *
  *	exitstats_read_cycles(KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_HALTED) |
  *			      KVM_EXITSTATS_SELECT_VCPU, &cycles);
  *
- * How long do its exits take? If the VM has the histogram, by powers of two; here the exits
- * of a reason on this vCPU:
+ * How long do its exits take? If the VM has the histogram, it counts them by powers of two.
+ * For the exits of a reason on this vCPU:
  *
  *	struct exitstats_histogram histogram;
  *
  *	if (!exitstats_read_histogram(reason, KVM_EXITSTATS_SELECT_VCPU, &histogram))
  *		long_ones = histogram.exits[20] + histogram.exits[21];
  *
- * Ask exitstats_present() first. A host of the first edition has no accounts and no
- * figures of one vCPU: ask exitstats_has_accounts() before using those. The histogram is
- * for VMs whose host was asked for it: exitstats_has_histogram() tells.
+ * Call exitstats_present() first. A host of the first edition has neither accounts nor
+ * figures of one vCPU: call exitstats_has_accounts() before using those. Only VMs for which
+ * the host enabled it have the histogram: call exitstats_has_histogram().
  */
 #ifndef EXITSTATS_READ_H
 #define EXITSTATS_READ_H
@@ -47,8 +47,8 @@
 #endif
 
 /**
- * struct exitstats - VM exits and what they cost
- * @exits: how many; for an account, how often it was entered
+ * struct exitstats - VM exits and their cost
+ * @exits: number of exits; for an account, how often it was entered
  * @cycles: guest TSC cycles from the exits until the guest was entered again, without the
  *	    time in userspace, halted or scheduled out
  */
@@ -76,10 +76,10 @@ struct exitstats_regs {
  * @leaf: EAX
  * @ecx: ECX, for exitstats the selector
  *
- * CPUID serializes: what stands before it in the program is complete before the
- * reading, and nothing after it has begun.
+ * CPUID serializes: all instructions before it are complete before the reading, and none
+ * after it has begun.
  *
- * Return: the four registers; zeros where there is no CPUID
+ * Return: the four registers; zeros on an architecture without CPUID
  */
 static inline struct exitstats_regs exitstats_cpuid(unsigned int leaf, unsigned int ecx)
 {
@@ -100,8 +100,8 @@ static inline struct exitstats_regs exitstats_cpuid(unsigned int leaf, unsigned 
 /**
  * exitstats_present() - does this host report exit statistics?
  *
- * Ask once, before the first reading: a host that does not answers the leaves
- * with figures that mean something else.
+ * Call this once, before the first reading: a host that does not report them returns
+ * values in the leaves that mean something else.
  *
  * Return: 1 if it does, else 0
  */
@@ -119,7 +119,7 @@ static inline int exitstats_present(void)
 /**
  * exitstats_read() - read the VM's total
  *
- * Return: all VM exits since the VM was made, and their cycles
+ * Return: all VM exits since the VM was created, and their cycles
  */
 static inline struct exitstats exitstats_read(void)
 {
@@ -135,10 +135,10 @@ static inline struct exitstats exitstats_read(void)
 
 /**
  * exitstats_between() - VM exits between two readings of the total
- * @before: the one
- * @after: the next one by this program
+ * @before: the earlier one
+ * @after: this program's next reading
  *
- * Return: their number, without the exit that @before itself was
+ * Return: their number, without the exit of the reading @before itself
  */
 static inline unsigned long long exitstats_between(struct exitstats before, struct exitstats after)
 {
@@ -148,7 +148,7 @@ static inline unsigned long long exitstats_between(struct exitstats before, stru
 /**
  * exitstats_read_exits() - read a number of exits
  * @selector: an exit reason, or a selector of linux/kvm_exitstats.h
- * @exits: where to put it; 0 for a selector that the host does not know
+ * @exits: set to the number; 0 for a selector that the host does not know
  *
  * Return: 0, or -1 for a selector that the host does not know
  */
@@ -164,7 +164,7 @@ static inline int exitstats_read_exits(unsigned int selector, unsigned long long
 /**
  * exitstats_read_cycles() - read the cycles of exits
  * @selector: an exit reason, or a selector of linux/kvm_exitstats.h
- * @cycles: where to put them; 0 for a selector that the host does not know
+ * @cycles: set to the cycles; 0 for a selector that the host does not know
  *
  * Return: 0, or -1 for a selector that the host does not know
  */
@@ -178,10 +178,10 @@ static inline int exitstats_read_cycles(unsigned int selector, unsigned long lon
 }
 
 /**
- * exitstats_numbering() - whose exit reasons are these?
+ * exitstats_numbering() - are the exit reasons those of VMX or of SVM?
  *
  * Return: KVM_EXITSTATS_NUMBERING_VMX or KVM_EXITSTATS_NUMBERING_SVM; a host that does
- * not know the question counts VMX exits
+ * not know this selector counts VMX exits
  */
 static inline unsigned int exitstats_numbering(void)
 {
@@ -193,7 +193,7 @@ static inline unsigned int exitstats_numbering(void)
 }
 
 /**
- * exitstats_has_accounts() - does this host know accounts, and figures of one vCPU?
+ * exitstats_has_accounts() - does this host report accounts, and figures of one vCPU?
  *
  * Return: 1 if it does, else 0
  */
@@ -208,10 +208,10 @@ static inline int exitstats_has_accounts(void)
 /**
  * exitstats_read_vcpu_exits() - read how often this vCPU exited
  *
- * It is the vCPU that executes CPUID: a thread that moves to another CPU reads another
- * vCPU's figures from then on.
+ * This is the vCPU that executes CPUID: after a thread moves to another CPU, it reads
+ * another vCPU's figures.
  *
- * Return: all VM exits of the vCPU since it was made
+ * Return: all VM exits of the vCPU since it was created
  */
 static inline unsigned long long exitstats_read_vcpu_exits(void)
 {
@@ -224,10 +224,10 @@ static inline unsigned long long exitstats_read_vcpu_exits(void)
 
 /**
  * exitstats_vcpu_exits_between() - VM exits between two readings of one vCPU
- * @before: the one
- * @after: the next one by this program, on the same CPU
+ * @before: the earlier one
+ * @after: this program's next reading, on the same CPU
  *
- * Return: their number, without the exit that @before itself was
+ * Return: their number, without the exit of the reading @before itself
  */
 static inline unsigned long long exitstats_vcpu_exits_between(unsigned long long before,
 							      unsigned long long after)
@@ -237,8 +237,8 @@ static inline unsigned long long exitstats_vcpu_exits_between(unsigned long long
 
 /**
  * struct exitstats_histogram - how long the exits of a reason took
- * @exits: [b] has those of 2^b to 2^(b+1)-1 cycles; the first one has those of 0 cycles, too,
- *	   the last one all that took longer
+ * @exits: [b] has those of 2^b to 2^(b+1)-1 cycles; the first one also those of 0 cycles, the
+ *	   last one also all longer ones
  */
 struct exitstats_histogram {
 	unsigned long long exits[KVM_EXITSTATS_NR_BUCKETS];
@@ -261,11 +261,11 @@ static inline int exitstats_has_histogram(void)
  * exitstats_read_histogram() - read how long the exits of a reason took
  * @reason: the exit reason
  * @scope: 0 for the whole VM; KVM_EXITSTATS_SELECT_VCPU for the vCPU that executes CPUID
- * @histogram: where to put it; zeros if there is none
+ * @histogram: set to the buckets; zeros if there is no histogram
  *
- * Each bucket is a reading of its own, thus an exit. If the buckets add up to the exits of
- * the reason, as read before or afterwards, they are of that moment. An exit of another vCPU
- * that is not over, because it is in userspace or halted, may still move to a later bucket.
+ * Each bucket is a separate reading, thus an exit. If the buckets add up to the exits of the
+ * reason, as read before or afterwards, they are of that moment. An exit of another vCPU that
+ * has not ended, because the vCPU is in userspace or halted, may still move to a later bucket.
  *
  * Return: 0, or -1 if the VM has no histogram or the host does not know the reason
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test of the tool on the host: VMs that do what the test says, and the tool's view of
- * them, compared with the tables in debugfs.
+ * Test of the tool on the host: the test controls VMs, and compares the tool's view of them
+ * with the tables in debugfs.
  *
  *	exitstats_tool_host_test TOOL
  *
@@ -24,7 +24,7 @@ static char *self;
 
 /* ---- a VM ---- */
 
-/* For ever: out %al, $0x10. Each is an exit to userspace. */
+/* 1: out %al, $0x10; jmp 1b. Each OUT is an exit to userspace. */
 static const unsigned char guest_code[] = { 0xe6, 0x10, 0xeb, 0xfc };
 
 #define CODE_ADDRESS	0x1000
@@ -67,8 +67,8 @@ static void run_vcpu(int vcpu, struct kvm_run *run, int outs)
 }
 
 /*
- * A process with a VM of two vCPUs. For each byte that it is told, vCPU 0 makes so many
- * OUTs and vCPU 1 as many; then it answers with a byte. It ends with the pipe.
+ * Be a process with a VM of two vCPUs. For each byte read from the pipe, both vCPUs execute
+ * that many OUTs, and the process answers with a byte. It ends when the pipe is closed.
  */
 static int be_vm(int from, int to, const char *mode)
 {
@@ -106,12 +106,12 @@ static int be_vm(int from, int to, const char *mode)
 	} while (true);
 }
 
-/* ---- the test's side of a VM ---- */
+/* ---- control of a VM ---- */
 
 struct test_vm {
 	pid_t pid;
-	int to;		/* bytes go there */
-	int from;	/* and come back from there */
+	int to;		/* pipe for bytes to the process */
+	int from;	/* pipe for its answers */
 	char id[VM_ID_MAX];
 	char pid_text[16];
 };
@@ -123,7 +123,7 @@ static bool poke(int to, int from, unsigned char outs)
 	return write(to, &outs, 1) == 1 && read(from, &byte, 1) == 1;
 }
 
-/* Its directory in debugfs: it has but one. */
+/* Find the process's only VM in debugfs. */
 static void find_id(struct test_vm *vm)
 {
 	int fd;
@@ -139,7 +139,7 @@ static void find_id(struct test_vm *vm)
 	snprintf(vm->id, sizeof(vm->id), "none");
 }
 
-/* @mode: "on"; "off": it does not count; "histogram": has the histogram, too */
+/* @mode: "on"; "off": the VM does not count; "histogram": it also has the histogram */
 static struct test_vm start_vm_as(char *name, char *mode)
 {
 	char from_text[12], to_text[12], byte;
@@ -179,7 +179,7 @@ static struct test_vm start_vm(char *name, bool counts)
 	return start_vm_as(name, counts ? "on" : "off");
 }
 
-/* Whoever inherited the pipe keeps it open: do not wait for the VM to see its end. */
+/* Kill it: processes that inherited the pipe keep it open, so it would not see the end. */
 static void end_vm(struct test_vm *vm)
 {
 	kill(vm->pid, SIGKILL);
@@ -203,7 +203,7 @@ static bool read_table(struct stats *s, const struct test_vm *vm, int vcpu)
 
 /* ---- one VM ---- */
 
-/* Rows of a stopped VM do not change, so that both readings must be the same. */
+/* The rows of a stopped VM do not change, so both readings must be the same. */
 static void expect_rows(const struct csv *c, const struct stats *s)
 {
 	int i;
@@ -261,7 +261,7 @@ static void test_vcpu(void)
 	end_vm(&vm);
 }
 
-/* The clock of a stopped vCPU is in userspace, and goes on. */
+/* The account "userspace" of a stopped vCPU continues to grow. */
 static void test_time(void)
 {
 	struct test_vm vm = start_vm("one", true);
@@ -314,7 +314,7 @@ static void test_table(void)
 	end_vm(&vm);
 }
 
-/* What a command makes the VM do, and nothing else. */
+/* A command's figures have exactly the exits that the command caused in the VM. */
 static void test_command(void)
 {
 	struct test_vm vm = start_vm("one", true);
@@ -364,7 +364,7 @@ static void test_snapshots(void)
 	EXPECT(!ran.status);
 	EXPECT(strstr(ran.out, "\nuserspace  "));
 
-	/* Budgets: the same again is within, half as much again is not. */
+	/* Budgets: as many exits are within, 50 % more are not. */
 	TOOL("-p", vm.pid_text, "-o", "/tmp/c", "--", self, "poke", to, from, "50");
 	EXPECT(!ran.status);
 	TOOL("-p", vm.pid_text, "check", "/tmp/c", "--tolerance=20", "--max=INTERRUPT:9999",
@@ -388,7 +388,7 @@ static void test_intervals(void)
 	TOOL("-p", vm.pid_text, "-i", "0.2", "-n", "2", "--time", "--csv");
 	EXPECT(count(ran.out, ",userspace,0,") == 2);
 
-	/* A VM that ends is the end, but no error. */
+	/* The end of the VM ends the tool, but is no error. */
 	pid = start((char *[]){ tool, "-p", vm.pid_text, "-i", "0.2", NULL });
 	EXPECT(await("/tmp/out", " until "));
 	end_vm(&vm);
@@ -400,7 +400,7 @@ static void test_intervals(void)
 
 /* ---- the histogram ---- */
 
-/* The file as the kernel has it: "reason name from to exits", and the totals last. */
+/* Compare with the kernel's file: "reason name from to exits", with the totals last. */
 static void expect_buckets(const struct csv *c, const struct test_vm *vm, int vcpu)
 {
 	unsigned long long from, exits, sum = 0, totals = 0;
@@ -435,7 +435,7 @@ static void expect_buckets(const struct csv *c, const struct test_vm *vm, int vc
 		EXPECT(hist_exits(&c->hist[row]) == c->row[row].exits);
 }
 
-/* All of a stopped VM and of its vCPUs: what the kernel says, which adds up */
+/* The histograms of a stopped VM and its vCPUs equal the kernel's, and add up. */
 static void test_histogram(void)
 {
 	struct test_vm vm = start_vm_as("one", "histogram");
@@ -475,7 +475,7 @@ static void test_histogram(void)
 	end_vm(&vm);
 }
 
-/* What a command makes the VM do is in the buckets of the difference, and nothing else. */
+/* The buckets of a command have exactly the exits that it caused in the VM. */
 static void test_histogram_command(void)
 {
 	struct test_vm vm = start_vm_as("one", "histogram");
@@ -505,7 +505,7 @@ static void test_histogram_command(void)
 	end_vm(&vm);
 }
 
-/* Beside one that has none, whose output is as ever. */
+/* A VM with a histogram does not change the output for one without. */
 static void test_histogram_beside(void)
 {
 	struct test_vm with = start_vm_as("with", "histogram");
@@ -522,7 +522,7 @@ static void test_histogram_beside(void)
 	EXPECT(strstr(ran.out, "\nkvm_exitstats_exit_cycles_bucket{vm=\"with\",reason=\""));
 	EXPECT(!strstr(ran.out, "\nkvm_exitstats_exit_cycles_bucket{vm=\"none\""));
 	EXPECT(strstr(ran.out, "{vm=\"none\",account=\"guest\"}"));
-	/* The lab has promtool look at it. */
+	/* The lab checks this file with promtool. */
 	TOOL("--host", "--openmetrics", "-o", "/tmp/host.prom");
 	EXPECT(!ran.status);
 	TOOL("--host", "--json");
@@ -563,7 +563,7 @@ static void test_bad_histograms(void)
 
 /* ---- all VMs ---- */
 
-/* The line of a process in the output, as a string of its own. */
+/* Copy the line of a process from the output. */
 static char *line_of(const char *text, const char *pid)
 {
 	static char line[1024];
@@ -672,7 +672,7 @@ static void test_list(void)
 	end_vm(&off);
 }
 
-/* Two of one name, and what Prometheus has of them. */
+/* The labels of two VMs with the same name, for Prometheus */
 static void test_labels(void)
 {
 	struct test_vm a = start_vm("twin", true), b = start_vm("twin", true);
@@ -720,7 +720,7 @@ static void test_many(void)
 	TOOL("--host", "--csv");
 	EXPECT(count(ran.out, "\n") == MANY + 1);
 
-	/* By the cost of exits, from most to least */
+	/* The order is by cost per exit, descending. */
 	TOOL("--host", "-s", "avg", "--json");
 	EXPECT(count(ran.out, "{\"pid\":") == MANY);
 	TOOL("--host", "-s", "exits");
@@ -739,7 +739,7 @@ static void test_many(void)
 		end_vm(&vm[i]);
 }
 
-/* VMs come and go while the tool looks. */
+/* VMs come and go while the tool runs. */
 static void test_come_and_go(void)
 {
 	struct test_vm a = start_vm("old", true), b;
@@ -778,7 +778,7 @@ static void test_widths(void)
 		EXPECT(!ran.status);
 		EXPECT(strstr(ran.out, "total  "));
 		EXPECT(strstr(ran.out, "["));
-		/* A title is what it is. */
+		/* Skip the title, which may be longer. */
 		EXPECT(longest_line(strstr(ran.out, "\r\n")) <= columns[i]);
 		run_on_terminal(columns[i], (char *[]){ tool, "-p", vm.pid_text, "-t", NULL });
 		EXPECT(longest_line(strstr(ran.out, "\r\n")) <= columns[i]);
@@ -833,7 +833,7 @@ static void test_not_root(void)
 	expect_error(3, "only root can read the VMs' figures: use sudo");
 }
 
-/* In a mount namespace of the test's own, something else stands where it was. */
+/* Hide a directory behind another mount, in the test's own mount namespace. */
 static void hide(const char *dir)
 {
 	EXPECT(!mount("tmpfs", dir, "tmpfs", 0, NULL));
@@ -849,7 +849,7 @@ static void test_hidden(void)
 	write_text("/tmp/cmdline", "quiet debugfs=off\n", 18);
 	EXPECT(!mount("/tmp/cmdline", "/proc/cmdline", NULL, MS_BIND, NULL));
 	TOOL("--host");
-	expect_error(3, "this kernel was told to have no debugfs: boot without debugfs=");
+	expect_error(3, "the kernel's command line turns debugfs off: boot without debugfs=");
 	umount("/proc/cmdline");
 	umount("/sys/kernel/debug");
 
@@ -926,20 +926,20 @@ static void test_bad_tables(void)
 
 static const struct test tests[] = {
 	{ "--host without a VM", test_no_vm },
-	{ "-p --csv is what the table has", test_csv },
-	{ "-p --vcpu is what the vCPU's table has", test_vcpu },
-	{ "-p --time is what the table has", test_time },
-	{ "-p, all formats, a name of odd characters", test_table },
+	{ "-p --csv equals the table", test_csv },
+	{ "-p --vcpu equals the vCPU's table", test_vcpu },
+	{ "-p --time equals the table", test_time },
+	{ "-p, all formats, a name with odd characters", test_table },
 	{ "-p -- CMD", test_command },
 	{ "-p -o, diff, check", test_snapshots },
 	{ "-p -i, and the VM ends", test_intervals },
-	{ "histogram: -p is what the kernel says, and adds up", test_histogram },
+	{ "histogram: -p equals the kernel's file, and adds up", test_histogram },
 	{ "histogram: -p -- CMD, intervals, diff", test_histogram_command },
 	{ "histogram: beside a VM without", test_histogram_beside },
 	{ "histogram: damaged files", test_bad_histograms },
-	{ "--host --csv is what the table has", test_list_csv },
+	{ "--host --csv equals the table", test_list_csv },
 	{ "--host, and a VM that does not count", test_list },
-	{ "--host --openmetrics, and two VMs of one name", test_labels },
+	{ "--host --openmetrics, and two VMs with the same name", test_labels },
 	{ "--host with forty VMs", test_many },
 	{ "--host -i, and VMs come and go", test_come_and_go },
 	{ "terminals of 40, 80 and 200 columns", test_widths },

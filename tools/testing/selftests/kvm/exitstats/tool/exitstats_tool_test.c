@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test of the tool in a guest: run it in every mode and look at what it prints and how
- * it exits.
+ * Test of the tool in a guest: run it in every mode, and check its output and its exit
+ * status.
  *
  *	exitstats_tool_test TOOL EXAMPLE		in a guest whose host counts
  *	exitstats_tool_test TOOL EXAMPLE histogram	in a guest that has the histogram
  *	exitstats_tool_test TOOL EXAMPLE absent		on a host that does not count
  *
- * TOOL is the path of exitstats, EXAMPLE that of example_critical. Needs root, for
- * file systems of its own. Prints TAP; exit status 1 if a test failed.
+ * TOOL is the path of exitstats, EXAMPLE that of example_critical. Needs root to mount file
+ * systems. Prints TAP; exit status 1 if a test failed.
  *
- * The tool is compiled in as well, for what cannot be provoked from outside.
+ * The tool is also linked in, for cases that cannot be provoked from outside.
  */
 #define _GNU_SOURCE
 #include "exitstats_tool_test.h"
@@ -25,7 +25,7 @@
 static char *example, *self;
 static int cpuid;		/* the row of CPUID exits */
 
-/* I/O instructions, as each vendor calls them */
+/* The exit reasons of I/O instructions */
 #define VMX_IO		30
 #define SVM_IO		0x7b
 
@@ -37,7 +37,7 @@ static void execute_cpuids(int n)
 		exitstats_cpuid(0, 0);
 }
 
-/* CPUID exits of a command as the tool counts them, SIZE_MAX if it does not. */
+/* Return the CPUID exits of a command, measured by the tool, or SIZE_MAX on errors. */
 static size_t cpuids_of(char **command)
 {
 	char *argv[8] = { tool, "--csv", "--" };
@@ -57,7 +57,7 @@ static size_t cpuids_of(char **command)
 
 /* ---- since the VM started ---- */
 
-/* The table has a row of CPUID exits, right behind the head or another row. */
+/* The table has a row for CPUID exits, directly after the head or another row. */
 static bool has_cpuid_row(const char *text)
 {
 	return strstr(text, numbering == SVM ? "\n  0x72  cpuid " : "\n    10  CPUID ");
@@ -90,7 +90,7 @@ static void test_csv(void)
 	EXPECT(c.row[cpuid].exits);
 }
 
-/* No figure is less than what was so before, or more than what is so after. */
+/* Each figure is between the leaves' before and after. */
 static void test_csv_against_leaves(void)
 {
 	unsigned long long before[REASONS], exits, cycles[REASONS], after;
@@ -155,7 +155,7 @@ static int last_defined(int end)
 	return end;
 }
 
-/* Each code up to the last one that is defined: SVM has two ranges of them. */
+/* -a shows each code up to the last defined one; SVM has two ranges of codes. */
 static void test_all(void)
 {
 	int near_last = last_defined(NEAR_ROWS), far_last = last_defined(REASONS), i;
@@ -195,7 +195,7 @@ static void test_all(void)
 	}
 }
 
-/* A name of two words would be two columns to awk. */
+/* Names must be one word, as awk would take two for two columns. */
 static void test_names(void)
 {
 	int i, longest = 0, n = 0;
@@ -228,7 +228,7 @@ static void test_names(void)
 
 /* ---- where the time goes ---- */
 
-/* Each account of the tool's is between what the leaves say before and after. */
+/* Each account is between the leaves' before and after. */
 static void test_time_against_leaves(void)
 {
 	static const unsigned int numbers[] = {
@@ -257,7 +257,7 @@ static void test_time_against_leaves(void)
 	EXPECT(accounts[GUEST].cycles && accounts[EXITS].cycles && accounts[USERSPACE].cycles);
 }
 
-/* Run on each CPU once: what each vCPU was doing until then is in the figures. */
+/* Run on each CPU once, so that the figures include what each vCPU did until then. */
 static void visit_cpus(void)
 {
 	long cpu, n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -273,9 +273,9 @@ static void visit_cpus(void)
 }
 
 /*
- * The accounts of a command add up to the time that it took, on all vCPUs, and not to more
- * than the tool took. The time of a vCPU that is halted is added when it wakes up: all have
- * to be awake shortly before both readings.
+ * The accounts of a command add up at least to the time that it took, on all vCPUs, and at
+ * most to the time that the tool took. A vCPU's halted time is added when it wakes up, so
+ * wake up all vCPUs shortly before both readings.
  */
 static void test_time_adds_up(void)
 {
@@ -293,7 +293,7 @@ static void test_time_adds_up(void)
 	printf("# %llu cycles in accounts, %llu of the command, %llu of the tool\n", sum, rested,
 	       elapsed);
 	EXPECT(rested && sum >= rested && sum <= elapsed);
-	/* It sleeps, and so does the vCPU. */
+	/* The command sleeps, so the vCPU halts. */
 	EXPECT(accounts[HALTED].cycles > sum / 10);
 	EXPECT(accounts[HALTED].exits);
 }
@@ -325,7 +325,7 @@ static void test_where(void)
 	EXPECT(strstr(ran.err, ": guest "));
 	EXPECT(strstr(ran.err, ", halted "));
 	EXPECT(strstr(ran.err, ", exits ") && strstr(ran.err, " % ("));
-	/* Not a terminal: one line, and no bar */
+	/* The output is no terminal, so there is no bar. */
 	EXPECT(!strstr(ran.err, "["));
 }
 
@@ -337,7 +337,7 @@ static void test_vcpu(void)
 	cpu_set_t one, all;
 	struct csv c;
 
-	/* On a VM of one vCPU, both are the same; else, others exit too. */
+	/* In a VM with one vCPU, both are the same; otherwise, other vCPUs exit, too. */
 	sched_getaffinity(0, sizeof(all), &all);
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
@@ -358,7 +358,7 @@ static void test_vcpu(void)
 	EXPECT(!strncmp(ran.out, "VM exits of CPU ", 16));
 }
 
-/* A pinned command's exits are its own, whatever the other vCPUs do. */
+/* With --vcpu, a pinned command's exits do not include those of other vCPUs. */
 static void test_vcpu_command(void)
 {
 	char last[24];
@@ -376,7 +376,7 @@ static void test_vcpu_command(void)
 		for (;;)
 			execute_cpuids(1000);
 	}
-	/* With one vCPU the other one is the same: then nothing must be running on it. */
+	/* With only one vCPU, the other program would run on the same one: stop it. */
 	if (!strcmp(last, "0")) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -516,7 +516,7 @@ static void test_children(void)
 	size_t one = CPUIDS_OF(self, "children", "1");
 	size_t two = CPUIDS_OF(self, "children", "2");
 
-	/* Each child executes 500 and has no start-up of its own. */
+	/* The second child executes 500 more, without start-up code. */
 	EXPECT(two == one + 500);
 }
 
@@ -550,7 +550,7 @@ static void test_command_status(void)
 	EXPECT(!strcmp(ran.out, "--csv\n"));
 }
 
-/* A terminal's Ctrl-C is for CMD; a TERM to the tool is passed on. */
+/* Ctrl-C on a terminal is for CMD. The tool passes SIGTERM on. */
 static void test_command_signals(void)
 {
 	pid_t pid = start((char *[]){ tool, "--", self, "sleep", NULL });
@@ -565,7 +565,7 @@ static void test_command_signals(void)
 	EXPECT(strstr(ran.err, "total"));
 }
 
-/* With something else exiting all the time, figures are less exact, but never absurd. */
+/* While something else exits all the time, figures are less exact, but never absurd. */
 static void test_busy(void)
 {
 	struct csv c;
@@ -612,7 +612,7 @@ static void test_intervals(void)
 	EXPECT(count(ran.out, "{\"at\":") == 3);
 }
 
-/* Nothing that the tool does itself is in the rates. */
+/* The rates do not include the tool's own exits. */
 static void test_idle_interval(void)
 {
 	char *line = ran.out;
@@ -648,7 +648,7 @@ static pid_t start_watch(int *master)
 	return pid;
 }
 
-/* The terminal is as it was, below it stands the sum, and that was no error. */
+/* At the end, the terminal is restored, the sum is printed, and the status is 0. */
 static void expect_watch_end(pid_t pid, int master, size_t n)
 {
 	EXPECT(read_terminal(master, &n, NULL));
@@ -729,7 +729,7 @@ static void test_snapshot(void)
 	EXPECT(count(ran.out, "{") == count(ran.out, "}"));
 }
 
-/* Any byte that is changed, any that is missing, any that is too much. */
+/* Change, remove or add any byte: the snapshot must be refused. */
 static void test_damaged(void)
 {
 	static char good[SNAPSHOT_MAX], bad[SNAPSHOT_MAX];
@@ -772,7 +772,7 @@ static void test_output_failures(void)
 	TOOL("-o", "/nonexistent/a");
 	expect_error(2, "/nonexistent/a: No such file");
 
-	/* A file system of one page, which is in use. */
+	/* A file system of one page, which is full */
 	mkdir("/tmp/small", 0755);
 	if (mount("tmpfs", "/tmp/small", "tmpfs", 0, "size=4k"))
 		EXPECT(!"a small tmpfs");
@@ -832,7 +832,7 @@ static void test_closed_pipe(void)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-/* As before the second edition: no numbering, no accounts. */
+/* A snapshot of the first edition has neither a numbering nor accounts. */
 static void test_old_snapshot(void)
 {
 	static const char old[] =
@@ -854,7 +854,7 @@ static void test_old_snapshot(void)
 	expect_error(2, "/tmp/old does not tell where the time went");
 }
 
-/* What grew most comes first; what shrank, however large, after it. */
+/* Reasons that grew most come first, before any that shrank. */
 static void test_diff_change(void)
 {
 	static char text[8192];
@@ -958,14 +958,14 @@ static void test_budgets(void)
 	s.row[32].exits = 2140;
 	expect_check(&s, &base, 1, "MSR_WRITE: 2,140 exits, budget 1,020 + 10 %\n");
 
-	/* What the base does not have has no budget. */
+	/* A reason that the base does not have has a budget of 0. */
 	s.row[12].exits = 1;
 	s.row[OTHER].exits = 5;
 	expect_check(&s, &base, 3, "HLT: 1 exit, budget 0 + 10 %\n"
 				   "MSR_WRITE: 2,140 exits, budget 1,020 + 10 %\n"
 				   "other: 5 exits, budget 0 + 10 %\n");
 
-	/* A budget of its own wins over the base, and the last one over others. */
+	/* --max overrides the base, and the last --max overrides earlier ones. */
 	opt.max[opt.nr_max++] = (struct max){ halt, 0 };
 	opt.max[opt.nr_max++] = (struct max){ halt, 1 };
 	opt.max[opt.nr_max++] = (struct max){ other, 4 };
@@ -974,7 +974,7 @@ static void test_budgets(void)
 	opt.max[opt.nr_max++] = (struct max){ all, 2145 };
 	expect_check(&s, &base, 2, "other: 5 exits, budget 4\nall: 2,146 exits, budget 2,145\n");
 
-	/* Without a base, there are no other budgets. */
+	/* Without a base, only --max sets budgets. */
 	opt.nr_max = 0;
 	opt.max[opt.nr_max++] = (struct max){ all, 0 };
 	expect_check(&s, NULL, 1, "all: 2,146 exits, budget 0\n");
@@ -1007,7 +1007,7 @@ static void test_check(void)
 	snprintf(line, sizeof(line), "%s: 1,000 exits, budget 0 + 50 %%\n", name);
 	EXPECT(strstr(ran.err, line));
 
-	/* CMD keeps its output; how it failed is told from how the check did. */
+	/* CMD's output is unchanged. Its failure is distinguished from a failed check. */
 	TOOL("check", "--max=all:99999999", "--", self, "say", "hello", "0");
 	EXPECT(!ran.status);
 	EXPECT(!strcmp(ran.out, "hello\n"));
@@ -1021,7 +1021,7 @@ static void test_check(void)
 	expect_error(127, "/nonexistent: No such file");
 }
 
-/* Since the VM started: what a boot may cost */
+/* Without CMD: a budget for the figures since the VM started, as for a boot */
 static void test_check_start(void)
 {
 	TOOL("check", "--max=all:99999999");
@@ -1054,7 +1054,7 @@ static void test_widths(void)
 		EXPECT(columns[i] < 80 || strstr(ran.out, "average"));
 		EXPECT(columns[i] < 200 || strstr(ran.out, "█"));
 		EXPECT(!strstr(ran.out, "\033"));
-		/* The bar of time, a letter for each part */
+		/* The bar of time has a letter for each part. */
 		EXPECT(strstr(ran.out, "\n[g"));
 		run_on_terminal(columns[i], (char *[]){ tool, "-i", "0.1", "-n", "2", NULL });
 		EXPECT(!ran.status);
@@ -1068,7 +1068,7 @@ static void test_widths(void)
 	}
 }
 
-/* In the C locale, nothing but ASCII; colours are nowhere, whatever NO_COLOR says. */
+/* In the C locale, the output is ASCII only. There are no colours with NO_COLOR. */
 static void test_c_locale(void)
 {
 	const char *p;
@@ -1180,13 +1180,13 @@ static void test_reset(void)
 	subtract(&d, &from, &to);
 	EXPECT(d.reset);
 
-	/* None is less, but the tool's own exits are not there. */
+	/* No counter is less, but the tool's own exits are missing. */
 	to.row[48] = from.row[48];
 	to.row[cpuid].exits = 109;
 	subtract(&d, &from, &to);
 	EXPECT(d.reset);
 
-	/* It is a host of the other vendor. */
+	/* The host is of the other vendor. */
 	other_host = from;
 	other_host.numbering = numbering == SVM ? VMX : SVM;
 	subtract(&d, &from, &other_host);
@@ -1196,7 +1196,7 @@ static void test_reset(void)
 static void test_reset_is_said(void)
 {
 	static const char said[] =
-		"title\n\nNo figures: the counters began anew, the VM was restarted or migrated.\n";
+		"title\n\nNo figures: the counters were reset when the VM was restarted or migrated.\n";
 	struct stats d = {
 		.span = true, .reset = true, .consistent = true, .numbering = numbering,
 	};
@@ -1258,13 +1258,13 @@ static void test_buckets(void)
 	EXPECT(hist_percentile(&h, 99, 0) < 2048);
 	h.bucket[10] = 49;
 	EXPECT(hist_percentile(&h, 99, 0) >= 1u << 20);
-	/* Nothing is known of the end of the last one, unless the longest exit is. */
+	/* Only the longest exit tells where the last bucket ends. */
 	h.bucket[BUCKETS - 1] = 100;
 	EXPECT(hist_percentile(&h, 99, 0) == 1u << 31);
 	EXPECT(hist_percentile(&h, 100, 1ull << 40) == 1ull << 40);
 }
 
-/* An estimate is in the bucket that the exact percentile is in. */
+/* An estimate is in the same bucket as the exact percentile. */
 static void test_percentile_error(void)
 {
 	static const int percents[] = { 1, 50, 90, 99, 100 };
@@ -1291,7 +1291,7 @@ static void test_percentile_error(void)
 	}
 }
 
-/* A VM with EPT violations and CPUIDs, or what an AMD host calls so. */
+/* Figures with EPT violations and CPUIDs, or AMD's equivalents */
 static void make_tail(struct stats *s)
 {
 	int npf = numbering == SVM ? code_row(SVM, 0x400) : 48;
@@ -1315,7 +1315,7 @@ static void make_tail(struct stats *s)
 	s->longest[cpuid] = 1500;
 }
 
-/* What the tool prints of @s; valid until it is called again. */
+/* The tool's output for @s; valid until the next call */
 static char *printed(const struct stats *s, enum format format)
 {
 	static char text[OUT_MAX];
@@ -1344,7 +1344,7 @@ static void test_tail_table(void)
 	/* 50 %: 512 + 511 * 250 / 300; 99 %: 1024 + (1500 - 1024) * 195 / 200 */
 	EXPECT(strstr(text, "    1,200    937   1,488      1,500\n"));
 
-	/* Of a period, the longest is a bound. */
+	/* For a period, the longest exit is a bound. */
 	s.span = true;
 	EXPECT(strstr(printed(&s, TABLE), "  <=1,100,000\n"));
 	s.span = false;
@@ -1356,7 +1356,7 @@ static void test_tail_table(void)
 	}
 	term_width = 0;
 
-	/* Without, there is nothing of it. */
+	/* Without the histogram, there are no such columns. */
 	s.histogram = false;
 	memset(s.hist, 0, sizeof(s.hist));
 	EXPECT(!strstr(printed(&s, TABLE), "p99"));
@@ -1385,7 +1385,7 @@ static void test_distribution(void)
 		EXPECT(strstr(text, "\n\np50 937, p99 1,488,"));
 		EXPECT(width < 80 || strstr(text, "\n 1,024  2,047    200   40.0%  █"));
 	}
-	/* The longest bar is all that there is room for. */
+	/* The longest bar takes all the room. */
 	term_width = 40;
 	text = strstr(printed(&s, TABLE), "\n   512  1,023    300   60.0%  ");
 	EXPECT(text);
@@ -1399,7 +1399,7 @@ static void test_distribution(void)
 	term_width = 0;
 	EXPECT(strstr(printed(&s, TABLE), "\n   512  1,023    300   60.0%\n"));
 
-	/* Buckets between others are drawn, if empty. */
+	/* Empty buckets between others are drawn, too. */
 	opt.hist = "all";
 	text = printed(&s, TABLE);
 	EXPECT(strstr(text, "title: all reasons\n\n"));
@@ -1410,7 +1410,7 @@ static void test_distribution(void)
 	opt.hist = NULL;
 }
 
-/* Cumulative buckets, the last one as many as the count. Return: how many histograms */
+/* Buckets are cumulative, and the last one equals the count. Return: number of histograms */
 static int check_histograms(const char *text)
 {
 	unsigned long long n, previous = 0, le, last = 0;
@@ -1468,13 +1468,13 @@ static void test_tail_formats(void)
 	EXPECT(strstr(text, "\",le=\"+Inf\"} 8000\n"));
 	EXPECT(!strcmp(text + strlen(text) - 6, "# EOF\n"));
 
-	/* After a reset there are no figures, in as many fields as ever. */
+	/* After a reset, there are no figures, but the same number of fields. */
 	s.reset = true;
 	text = printed(&s, CSV);
 	EXPECT(count(text, ",") == 2 * (4 + 3 + BUCKETS) && strstr(text, "\nreset,,,,"));
 }
 
-/* A difference has no readings of the tool's own, and a bound for its longest exit. */
+/* A difference does not have the tool's own readings. Its longest exit is a bound. */
 static void test_tail_difference(void)
 {
 	static struct stats from, to, d, sum;
@@ -1484,7 +1484,7 @@ static void test_tail_difference(void)
 	from.own = (struct exitstats){ 100, 60000 };
 	from.own_hist.bucket[9] = 100;
 	to = from;
-	/* The tool has executed 30, of which 20 in bucket 10, and a program 7. */
+	/* The tool has executed 30 CPUIDs, 20 of them in bucket 10, and a program 7. */
 	to.own.exits += 30;
 	to.own.cycles += 30000;
 	to.own_hist.bucket[9] += 10;
@@ -1504,7 +1504,7 @@ static void test_tail_difference(void)
 	EXPECT(d.hist[npf].bucket[12] == 2 && d.hist[npf].bucket[14] == 1);
 	EXPECT(hist_exits(&d.hist[npf]) == 3);
 	EXPECT(d.longest[npf] == 32767 && d.longest[cpuid] == 1500);
-	/* One that was not over before is now in a later bucket. */
+	/* An exit that had not ended before is now in a later bucket. */
 	to.hist[npf].bucket[12] -= 1;
 	to.hist[npf].bucket[16] += 1;
 	subtract(&d, &from, &to);
@@ -1522,7 +1522,7 @@ static void test_tail_difference(void)
 	add(&sum, &d);
 	EXPECT(sum.hist[npf].bucket[12] == 4 && sum.longest[npf] == 32767 && sum.histogram);
 
-	/* Where the tool's readings are in another bucket than thought, the sum is right. */
+	/* If the tool's readings are in other buckets than estimated, the sum is still exact. */
 	to.own_hist.bucket[9] -= 10;
 	to.own_hist.bucket[11] += 10;
 	subtract(&d, &from, &to);
@@ -1542,7 +1542,7 @@ static void write_stats(const char *path, const struct stats *s)
 	fclose(f);
 }
 
-/* As make_tail() has them, but for what stands between "other" and "account" */
+/* Is a snapshot of make_tail() accepted with @hists between "other" and "account"? */
 static bool takes_hists(const char *hists)
 {
 	static struct stats s;
@@ -1592,12 +1592,12 @@ static void test_tail_snapshot(void)
 	EXPECT(takes_hists(""));
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		snprintf(line, sizeof(line), "%s", bad[i]);
-		/* VMX's numbers are decimal. */
+		/* VMX's numbers are decimal: remove the 0x. */
 		while (numbering == VMX && (p = strstr(line, "0x0")))
 			memmove(p, p + 3, strlen(p + 3) + 1);
 		EXPECT(!takes_hists(line));
 	}
-	/* Version 2 has none. */
+	/* Version 2 has no histograms. */
 	text[20 - 1] = '2';
 	p = strstr(text, "check ");
 	sprintf(p, "check %016llx\n", snapshot_hash(text, p - text));
@@ -1641,7 +1641,7 @@ static void test_tail_diff(void)
 	TOOL("diff", "--json", "/tmp/tail-a", "/tmp/tail-b");
 	EXPECT(one_line(ran.out) && count(ran.out, "\"buckets\":[") == 6);
 
-	/* With one that has none, or no such reason */
+	/* A snapshot without a histogram, or without such a reason */
 	a.histogram = false;
 	write_stats("/tmp/tail-none", &a);
 	TOOL("diff", "/tmp/tail-none", "/tmp/tail-b");
@@ -1674,8 +1674,8 @@ static void test_no_histogram(void)
 /* ---- a VM that has the histogram ---- */
 
 /*
- * What is in a bucket and all later ones is between what the leaves say before and after. A
- * bucket alone is not: the exit of another vCPU that is not over moves to a later one.
+ * The exits in a bucket and all later ones are between the leaves' before and after. Those in a
+ * single bucket are not: an exit of another vCPU that has not ended moves to a later one.
  */
 static void test_tail_against_leaves(void)
 {
@@ -1693,7 +1693,7 @@ static void test_tail_against_leaves(void)
 	EXPECT(c.good && c.histogram && c.rows > 3);
 	for (i = 0; i < REASONS; i++) {
 		exitstats_read_histogram(row_code(i), 0, &after);
-		/* Which of CPUID's the last readings of the tool were in is estimated. */
+		/* The buckets of the tool's last CPUIDs are estimated. */
 		least = 0;
 		n = 0;
 		most = 0;
@@ -1703,13 +1703,13 @@ static void test_tail_against_leaves(void)
 			most += after.exits[b];
 			EXPECT(n >= least && n <= most);
 		}
-		/* Exits while it reads may be in the buckets already. */
+		/* The buckets may have more exits, which occurred while the tool read. */
 		EXPECT(hist_exits(&c.hist[i]) >= c.row[i].exits);
 		EXPECT(hist_exits(&c.hist[i]) <= c.row[i].exits + 100);
 	}
 }
 
-/* The cycles of these exits, and of no others, are what the buckets allow. */
+/* The cycles of these exits are within the bounds that the buckets allow. */
 static void expect_cycles_fit(const struct hist *h, struct exitstats of)
 {
 	unsigned long long least = 0, most = 0;
@@ -1723,7 +1723,7 @@ static void expect_cycles_fit(const struct hist *h, struct exitstats of)
 	EXPECT(of.cycles >= least && of.cycles <= most);
 }
 
-/* The buckets of a command have its CPUIDs, without those of the tool. */
+/* The buckets of a command have its CPUIDs without the tool's. */
 static void test_tail_exact(void)
 {
 	struct csv c;
@@ -1743,7 +1743,7 @@ static void test_tail_exact(void)
 	expect_cycles_fit(&c.hist[cpuid], c.row[cpuid]);
 }
 
-/* Intervals: what the tool reads in each is in none of them. */
+/* The tool's own readings are in no interval. */
 static void test_tail_intervals(void)
 {
 	TOOL("-i", "0.2", "-n", "4", "--csv");
@@ -1807,13 +1807,13 @@ static void test_tail_saved(void)
 }
 
 /*
- * exitstats_read.h: the buckets have each exit from before the reading. Another vCPU's exits go
- * on meanwhile, and one that moves to a later bucket may be read in both.
+ * exitstats_read.h: the buckets have each exit from before the reading. Other vCPUs exit
+ * meanwhile, and an exit that moves to a later bucket may be read in both.
  */
 static void test_read_tail(void)
 {
 	unsigned int scopes[] = { 0, KVM_EXITSTATS_SELECT_VCPU }, i;
-	/* For instance: reads no leaf, and is not the timer's */
+	/* Use a reason that neither reading leaves nor the timer causes. */
 	unsigned int reason = numbering == SVM ? SVM_IO : VMX_IO;
 	struct exitstats_histogram h;
 	unsigned long long before, after, sum;
@@ -1891,11 +1891,11 @@ static void test_absent_others(void)
 static const struct test tests[] = {
 	{ "table since the VM started", test_table },
 	{ "--csv adds up", test_csv },
-	{ "--csv is what the leaves say", test_csv_against_leaves },
+	{ "--csv agrees with the leaves", test_csv_against_leaves },
 	{ "-s", test_sort },
 	{ "-a", test_all },
 	{ "names of exit reasons", test_names },
-	{ "--time is what the leaves say", test_time_against_leaves },
+	{ "--time agrees with the leaves", test_time_against_leaves },
 	{ "--time adds up", test_time_adds_up },
 	{ "--time, table and intervals", test_time_table },
 	{ "where the time went", test_where },
@@ -1913,13 +1913,13 @@ static const struct test tests[] = {
 	{ "-- CMD and signals", test_command_signals },
 	{ "figures of a busy VM", test_busy },
 	{ "-i", test_intervals },
-	{ "-i shows nothing of the tool itself", test_idle_interval },
+	{ "-i does not show the tool's own exits", test_idle_interval },
 	{ "-i prints the sum on Ctrl-C", test_interrupt },
 	{ "-w", test_watch },
 	{ "-w prints the sum on Ctrl-C", test_watch_interrupt },
 	{ "-o and diff", test_snapshot },
 	{ "damaged snapshots", test_damaged },
-	{ "-o that fails leaves the old file", test_output_failures },
+	{ "a failed -o keeps the old file", test_output_failures },
 	{ "-o with a format, through a link", test_output_format },
 	{ "full standard output", test_full_stdout },
 	{ "closed pipe", test_closed_pipe },
@@ -1936,7 +1936,7 @@ static const struct test tests[] = {
 	{ "--help and --version", test_help },
 	{ "--pin", test_pin },
 	{ "reset between two readings", test_reset },
-	{ "reset is said", test_reset_is_said },
+	{ "a reset is reported", test_reset_is_said },
 	{ "buckets and percentiles", test_buckets },
 	{ "the error of a percentile", test_percentile_error },
 	{ "percentiles in the table", test_tail_table },
@@ -1950,24 +1950,24 @@ static const struct test tests[] = {
 };
 
 static const struct test histogram_tests[] = {
-	{ "histogram: is what the leaves say", test_tail_against_leaves },
+	{ "histogram: --csv buckets agree with the leaves", test_tail_against_leaves },
 	{ "histogram: -- CMD of exactly 1000 CPUIDs", test_tail_exact },
-	{ "histogram: intervals show nothing of the tool itself", test_tail_intervals },
+	{ "histogram: intervals do not show the tool's own exits", test_tail_intervals },
 	{ "histogram: terminals of 40, 80 and 200 columns", test_tail_terminal },
 	{ "histogram: --openmetrics", test_tail_metrics },
 	{ "histogram: -o, diff, check", test_tail_saved },
 	{ "histogram: exitstats_read.h", test_read_tail },
 	{ "histogram: figures of a busy VM", test_busy },
-	{ "histogram: --csv is what the leaves say", test_csv_against_leaves },
+	{ "histogram: --csv agrees with the leaves", test_csv_against_leaves },
 	{ "histogram: damaged snapshots", test_damaged },
 };
 
 static const struct test absent_tests[] = {
-	{ "no leaves: says so, exit 3", test_absent },
-	{ "no leaves: what works all the same", test_absent_others },
+	{ "no leaves: an error and exit status 3", test_absent },
+	{ "no leaves: modes that still work", test_absent_others },
 };
 
-/* What the tests have the tool run: this program with a word before the rest. */
+/* Commands for the tool to run: this program with a keyword as its first argument */
 static int act(char **argv)
 {
 	int n = argv[2] ? atoi(argv[2]) : 0;

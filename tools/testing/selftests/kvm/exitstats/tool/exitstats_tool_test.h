@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of the tool share: they run it and look at what it prints and how it
- * exits. Prints TAP. Nothing but the C library, for it runs where the tool does.
+ * Shared by the tests of the tool: run the tool, check its output and exit status, and
+ * print TAP. Uses only the C library, as the tests run wherever the tool runs.
  */
 #ifndef EXITSTATS_TOOL_TEST_H
 #define EXITSTATS_TOOL_TEST_H
@@ -31,13 +31,13 @@
 
 #define OUT_MAX		(256 * 1024)
 
-static char *tool;		/* its path */
-static bool failed;		/* the test that is running */
+static char *tool;		/* path of the tool */
+static bool failed;		/* the current test has failed */
 static enum numbering numbering;	/* of this host */
 
-/* What the last run program did. */
+/* Result of the last program */
 static struct {
-	int status;		/* as a shell has it */
+	int status;		/* exit status as in a shell */
 	char out[OUT_MAX];
 	char err[OUT_MAX];
 } ran;
@@ -55,7 +55,7 @@ static inline void expect(bool ok, const char *what, int line)
 {
 	if (ok)
 		return;
-	printf("# line %d: not so: %s\n", line, what);
+	printf("# line %d: failed: %s\n", line, what);
 	if (!failed) {
 		printf("#   exit status: %d\n", ran.status);
 		show("stdout", ran.out);
@@ -168,7 +168,7 @@ static inline void expect_sigpipe(char **argv)
 	EXPECT(!*ran.err);
 }
 
-/* Wait until a file of the running program's output has @text; for 60 s at most. */
+/* Wait for @text in an output file of the running program, for at most 60 s. */
 static inline bool await(const char *path, const char *text)
 {
 	static char seen[OUT_MAX];
@@ -199,7 +199,7 @@ static inline bool one_line(const char *text)
 	return *text && strchr(text, '\n') == text + strlen(text) - 1;
 }
 
-/* One line on standard error that begins like the tool's, and nothing else. */
+/* Expect one line on standard error in the form of the tool's errors, and no other output. */
 static inline void expect_error(int status, const char *text)
 {
 	EXPECT(ran.status == status);
@@ -212,11 +212,11 @@ static inline void expect_error(int status, const char *text)
 	}
 }
 
-/* ---- programs of known exits ---- */
+/* ---- programs with known exits ---- */
 
 /*
- * A program that executes CPUID so many times and no other CPUID: it has no C
- * library, whose start-up code asks for the features of the CPU.
+ * A program that executes CPUID exactly a given number of times. It has no C library, as
+ * its start-up code executes CPUID, too.
  */
 static const unsigned char tiny[] = {
 	0x41, 0xb8, 0, 0, 0, 0,		/*	mov $cpuids, %r8d */
@@ -230,7 +230,7 @@ static const unsigned char tiny[] = {
 	0x0f, 0x05,			/*	syscall */
 };
 
-#define TINY_CPUIDS	2		/* where in it the number stands */
+#define TINY_CPUIDS	2		/* offset of the number */
 #define TINY_ADDRESS	0x400000
 
 static inline void write_tiny(const char *path, unsigned int cpuids)
@@ -267,7 +267,7 @@ static inline void write_tiny(const char *path, unsigned int cpuids)
 	chmod(path, 0755);
 }
 
-/* Each is refused with one line. */
+/* Expect each of the command lines to be refused with one line. */
 static inline void expect_bad_usage(char *const (*bad)[6], int n)
 {
 	char *argv[8];
@@ -289,17 +289,17 @@ struct csv {
 	struct exitstats row[ROWS];
 	struct exitstats sum;
 	struct exitstats total;
-	bool histogram;		/* it has the columns */
+	bool histogram;		/* has the columns of the histogram */
 	struct hist hist[ROWS];
-	struct hist all;	/* the total's */
+	struct hist all;	/* of the total */
 	int rows;
-	bool good;		/* every line is as it should be */
+	bool good;		/* all lines are well-formed */
 };
 
 #define CSV_HEAD	"reason,name,exits,cycles,avg_cycles"
 #define CSV_HIST_HEAD	",p50_cycles,p99_cycles,longest_cycles,from_0,from_2,from_4,"
 
-/* What follows the average: nothing, or the histogram. */
+/* Parse the columns after the average: none, or the histogram. */
 static inline bool csv_tail(const struct csv *c, struct hist *h, const char *text)
 {
 	unsigned long long p50, p99, longest;
@@ -369,7 +369,7 @@ static inline void parse_csv(struct csv *c, const char *text)
 
 /* ---- tables and accounts ---- */
 
-/* The number in a column of a table, with its commas, or hexadecimal. */
+/* Parse the number in a column of a table: with commas, or hexadecimal. */
 static inline unsigned long long table_number(const char *line, int column)
 {
 	unsigned long long n = 0;
@@ -388,7 +388,7 @@ static inline unsigned long long table_number(const char *line, int column)
 	return n;
 }
 
-/* What --time --csv prints. Return: false if it is anything else */
+/* Parse the output of --time --csv. Return: false if it is malformed */
 static inline bool parse_time_csv(const char *text, struct exitstats *accounts)
 {
 	static const char head[] = "account,entered,cycles\n";
@@ -449,7 +449,7 @@ static inline pid_t start_on_terminal(char **argv, int columns, int *master)
 	_exit(99);
 }
 
-/* Read what comes to the terminal until @text, or the end if NULL. */
+/* Read the terminal's output until @text, or to its end if NULL. */
 static inline bool read_terminal(int master, size_t *n, const char *text)
 {
 	struct pollfd fd = { .fd = master, .events = POLLIN };
@@ -467,7 +467,7 @@ static inline bool read_terminal(int master, size_t *n, const char *text)
 	return false;
 }
 
-/* Let it run to its end on a terminal of so many columns; its output is in ran.out. */
+/* Run a program to its end on a terminal with @columns. Its output is in ran.out. */
 static inline void run_on_terminal(int columns, char **argv)
 {
 	size_t n = 0;
@@ -484,7 +484,7 @@ static inline void run_on_terminal(int columns, char **argv)
 	ran.status = shell_status(pid);
 }
 
-/* In characters, not in bytes; a terminal's lines end with \r\n. */
+/* Return the length in characters, not bytes. A terminal's lines end with \r\n. */
 static inline int longest_line(const char *text)
 {
 	int width = 0, longest = 0;
@@ -522,7 +522,7 @@ static inline int run_tests(const struct test *test, int n)
 	return failures > 0;
 }
 
-/* File systems of the test's own, and pseudoterminals. Needs root. */
+/* Mount the test's own file systems, and pseudoterminals. Needs root. */
 static inline void prepare_mounts(void)
 {
 	unshare(CLONE_NEWNS);

@@ -4,10 +4,10 @@
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I<repo>/include/uapi
  *
- * Whatever the reader takes must survive being written and read again, and being
- * shown. The check at the end of a snapshot would keep the fuzzer from ever
- * getting there: each input is tried as it is, and with its check put right. It is tried
- * as both tables of the host's debugfs, too, and as a command line of QEMU's.
+ * A snapshot that the reader accepts must survive being written and read again, and being
+ * shown. The fuzzer would hardly ever find the right check at a snapshot's end, so each
+ * input is tried both unchanged and with a corrected check. It is also tried as both tables
+ * of the host's debugfs and as a command line of QEMU.
  */
 #define _GNU_SOURCE
 #include "src/diff.c"
@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
 	if (size > SNAPSHOT_MAX)
 		return 0;
-	/* As the reader gets it: exactly so long, and a 0 behind it. */
+	/* Give the reader a buffer of the exact size, with a 0 byte at the end. */
 	text = need(malloc(size + 32));
 	memcpy(text, data, size);
 	text[size] = 0;

@@ -14,7 +14,7 @@
 #include "source.h"
 #include "table.h"
 
-/* The last --max for @row, -1 for the total; NULL if there is none. */
+/* Return the last --max for @row, or for the total if -1; NULL if there is none. */
 static const struct max *find_max(enum numbering numbering, int row)
 {
 	int i;
@@ -29,7 +29,7 @@ static const struct max *find_max(enum numbering numbering, int row)
 	return NULL;
 }
 
-/* A name that this host does not have would be a budget that is never exceeded. */
+/* Refuse names that this host does not have: their budgets could never be exceeded. */
 static void check_names(enum numbering numbering)
 {
 	int i;
@@ -52,7 +52,7 @@ static const char *name_of(enum numbering numbering, int row)
 	return strcmp(name, "-") ? name : reason_number(numbering, row);
 }
 
-/* Return: 1 if it is exceeded */
+/* Return: 1 if the row's budget is exceeded, else 0 */
 static int check_row(FILE *out, enum numbering numbering, int row, unsigned long long exits,
 		     const unsigned long long *base)
 {
@@ -97,7 +97,7 @@ int check_mode(const char *path, char **command)
 		fail(STATUS_CMD_FAILED, "%s failed with exit status %d: not checked", command[0],
 		     status);
 	if (s.reset)
-		fail(STATUS_CMD_FAILED, "the counters began anew: not checked");
+		fail(STATUS_CMD_FAILED, "the counters were reset: not checked");
 	if (path && base.numbering != s.numbering)
 		fail(STATUS_USAGE, "%s has exit reasons of %s, this host of %s", path,
 		     numbering_name(base.numbering), numbering_name(s.numbering));

@@ -17,7 +17,7 @@
 #include "output.h"
 #include "source.h"
 
-static pid_t child;		/* set before it is needed by a signal handler */
+static pid_t child;		/* set before the signal handlers that use it */
 
 static void pass_on(int sig)
 {
@@ -35,7 +35,7 @@ static void set_signals(void (*interactive)(int), void (*other)(int))
 	signal(SIGHUP, other);
 }
 
-/* Start @argv, but have it wait for a byte in @go; errno comes out of @error if it fails. */
+/* Start @argv, which waits for a byte from @go. If exec fails, errno can be read from @error. */
 static void start_command(char **argv, int *go, int *error)
 {
 	int go_pipe[2], error_pipe[2];
@@ -64,7 +64,7 @@ static void start_command(char **argv, int *go, int *error)
 	*error = error_pipe[0];
 }
 
-/* Return: the exit status as a shell would have it. */
+/* Return: the exit status as in a shell */
 static int wait_command(const char *name, int error)
 {
 	char reason;
@@ -115,7 +115,7 @@ int command_mode(char **argv)
 	static struct stats d;
 	int status = measure_command(&d, argv);
 
-	/* To standard error, as perf stat does: standard output is CMD's. */
+	/* Write to standard error, like perf stat: standard output is for CMD. */
 	signal(SIGPIPE, SIG_IGN);
 	if (opt.output)
 		save(&d);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Running a command, and what it cost.
+ * Run a command and measure its cost.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -8,8 +8,8 @@
 #include "stats.h"
 
 /*
- * Run @argv and measure it into @d. Return: its exit status as a shell has it. The end if
- * it cannot be executed, or the VM ends meanwhile.
+ * Run @argv and store its figures in @d. The tool exits if @argv cannot be executed or the
+ * VM ends meanwhile. Return: its exit status as in a shell
  */
 int measure_command(struct stats *d, char **argv);
 

@@ -15,7 +15,7 @@
 
 /* ---- for people ---- */
 
-#define PERCENTILES	8	/* the first column of them */
+#define PERCENTILES	8	/* first column of percentiles */
 
 static void fill_pair(struct line *l, int column, struct exitstats a, struct exitstats b)
 {
@@ -173,7 +173,7 @@ static void print_diff_csv(FILE *out, const struct stats *a, const struct stats 
 	fputc('\n', out);
 }
 
-/* @row: -1 for all */
+/* @row: -1 for the total */
 static void print_json_pair(FILE *out, const struct stats *a, const struct stats *b, int row)
 {
 	fputs("\"a\":{", out);
@@ -225,7 +225,7 @@ void print_diff(FILE *out, const struct stats *a, const struct stats *b, char **
 	struct order o;
 	int i;
 
-	/* Rows are of either, and in the order of both together, or of what grew. */
+	/* Show the rows of either, in the order of their sum or of the growth. */
 	both = *a;
 	for (i = 0; i < ROWS; i++) {
 		both.row[i].exits += b->row[i].exits;

@@ -9,7 +9,7 @@
 
 #include "stats.h"
 
-/* @name: of A and of B */
+/* @name: the names of A and B */
 void print_diff(FILE *out, const struct stats *a, const struct stats *b, char **name);
 
 /* Return: the exit status */

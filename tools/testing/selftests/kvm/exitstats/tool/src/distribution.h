@@ -38,10 +38,10 @@ void put_percentile(struct line *l, int column, const struct distribution *d,
 /* "CPUID (10)", or "all reasons" */
 const char *distribution_title(enum numbering numbering);
 
-/* Of the reason that --hist names, or of all. */
+/* Draw the distribution of the reason given with --hist, or of all reasons. */
 void print_distribution(FILE *out, const struct stats *s);
 
-/* Of two runs, side by side. */
+/* Draw the distributions of two runs side by side. */
 void print_distributions(FILE *out, const struct stats *a, const struct stats *b);
 
 #endif /* DISTRIBUTION_H */

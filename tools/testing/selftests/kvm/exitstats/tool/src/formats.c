@@ -39,7 +39,7 @@ void print_csv_hist(FILE *out, const struct stats *s, int row)
 		fprintf(out, ",%llu", d.hist.bucket[b]);
 }
 
-/* As many commas as print_csv_hist() has */
+/* Print empty fields, as many as print_csv_hist() would. */
 static void print_csv_no_hist(FILE *out, const struct stats *s)
 {
 	int i;
@@ -227,7 +227,7 @@ void print_json(FILE *out, const struct stats *s, double at)
 
 /* ---- OpenMetrics ---- */
 
-/* A sample, with the labels up to where its own begin. */
+/* Begin a sample, with its name and the label of the VM. */
 static void print_sample(FILE *out, const char *name, const char *vm)
 {
 	fprintf(out, "%s{", name);
@@ -276,8 +276,8 @@ static void print_accounts(FILE *out, const struct labelled *vm, const char *nam
 }
 
 /*
- * Each bucket has the exits of all before it, too. A cycle is a cycle: what is less than 2^n
- * is at most 2^n - 1.
+ * Buckets are cumulative. Cycles are whole numbers, so "less than 2^n" equals "at most
+ * 2^n - 1".
  */
 static void print_histogram(FILE *out, const struct labelled *vm, const char *name, int row)
 {
@@ -317,8 +317,8 @@ static void print_histograms(FILE *out, const struct labelled *vm, const char *n
 }
 
 /*
- * In the text format that node_exporter and promtool read, where a counter's
- * TYPE has its full name. To them, the last line is a comment.
+ * Use the text format that node_exporter and promtool read, where a counter's TYPE line has
+ * its full name. They take the last line for a comment.
  */
 void print_openmetrics(FILE *out, const struct labelled *vm, int n)
 {

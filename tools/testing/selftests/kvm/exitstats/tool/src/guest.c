@@ -2,9 +2,9 @@
 /*
  * Reading in the guest.
  *
- * Each reading of a leaf is a VM exit itself, which is counted when KVM is done with it.
- * The tool knows how many it executed and what they cost, and takes them out: see the
- * comment above read_guest().
+ * Each reading of a leaf is a VM exit itself, which KVM counts when it has handled it. The
+ * tool knows the number and the cost of its readings, and subtracts them: see the comment
+ * above read_guest().
  */
 #include <string.h>
 #include <unistd.h>
@@ -13,19 +13,19 @@
 #include "guest.h"
 #include "options.h"
 
-#define MAX_TRIES	100	/* of reading while nothing else exits */
+#define MAX_TRIES	100	/* to read all figures while nothing else exits */
 
 #define ALL_EXITS	KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_ALL)
 
 /**
- * struct window - the readings that bound a try
- * @before: own readings before it
- * @first: total, when it begins
+ * struct window - the readings at the bounds of a try
+ * @before: own readings before the window
+ * @first: total at the begin of the window
  * @cpuid_before: own readings before @cpuid_cycles
  * @cpuid_cycles: cycles of CPUID exits
- * @last: total, when it ends
- * @end: total once more, which shows what reading a total costs
- * @missing: exits that the total shows, but no row
+ * @last: total at the end of the window
+ * @end: another reading of the total, which shows the cost of reading a total
+ * @missing: exits that are in the total, but in no row
  */
 struct window {
 	unsigned long long before;
@@ -38,10 +38,10 @@ struct window {
 };
 
 /**
- * struct mark - the figures of CPUID, which the tool's own readings change
- * @own: own readings before it
+ * struct mark - the figures of CPUID exits, which the tool's own readings change
+ * @own: own readings before the mark
  * @cpuid: exits and cycles of CPUID
- * @hist: and how long they took; each bucket is read after the one before it
+ * @hist: the buckets of CPUID, which are read one after the other
  */
 struct mark {
 	unsigned long long own;
@@ -63,21 +63,21 @@ static bool has_accounts;
 static bool has_histogram;
 
 static struct exitstats own;		/* leaf readings of this process, and their cycles */
-static unsigned long long reading_cost;	/* of one, in cycles */
-static struct exitstats rest;		/* exits that only the total shows */
-static unsigned long long vcpu_exits;	/* the vCPU's total, as last read */
+static unsigned long long reading_cost;	/* cycles of one reading */
+static struct exitstats rest;		/* exits that are only in the total */
+static unsigned long long vcpu_exits;	/* the vCPU's total at the last reading */
 
-static struct mark last;		/* the last one that has the buckets */
-static bool marked;			/* there is one */
+static struct mark last;		/* the last mark with buckets */
+static bool marked;			/* there is such a mark */
 static struct hist own_hist;		/* own readings since the first mark */
-static struct hist mark_hist;		/* the own readings of a mark */
+static struct hist mark_hist;		/* own readings of one mark */
 
 static unsigned int scope(unsigned int selector)
 {
 	return opt.vcpu ? selector | KVM_EXITSTATS_SELECT_VCPU : selector;
 }
 
-/* For the VM a plain number, which every edition of the host knows. */
+/* Use a plain number for the VM: hosts of all editions know it. */
 static unsigned int selector_of(int row)
 {
 	if (row == OTHER)
@@ -86,8 +86,8 @@ static unsigned int selector_of(int row)
 }
 
 /*
- * One CPUID each, also for a vCPU. There, the leaf has the low half of the exits only:
- * the other half is what it was, or one more if the low half has wrapped.
+ * One CPUID is enough, even for a vCPU, where the leaf has only the lower half of the exits:
+ * the upper half is the last one, or one more if the lower half has wrapped.
  */
 static struct exitstats read_total(void)
 {
@@ -168,7 +168,7 @@ void require_leaves(void)
 		require_histogram();
 }
 
-/* Which reasons are there, and have occurred? Only those are read in a window. */
+/* Find the defined reasons and those that have occurred. A window reads only the latter. */
 static void scan(struct stats *s)
 {
 	bool defined;
@@ -190,7 +190,7 @@ static void read_window(struct stats *s, struct window *w)
 	bool defined;
 	int i;
 
-	/* The guest is entered again before the first moment, which is that of the total. */
+	/* Count the VM entry between this reading and the total, the moment of all figures. */
 	if (has_accounts) {
 		read_account(&s->account[GUEST], GUEST);
 		s->account[GUEST].exits++;
@@ -221,8 +221,8 @@ static void read_window(struct stats *s, struct window *w)
 }
 
 /*
- * Fill in what the window does not read directly: the cycles of CPUID exits, and
- * the exits that no row shows. Return: whether all is of one moment.
+ * Compute what the window does not read directly: the cycles of CPUID exits, and the exits
+ * that are in no row. Return: whether all figures are of one moment
  */
 static bool solve_window(struct stats *s, struct window *w)
 {
@@ -266,7 +266,7 @@ static bool solve_window(struct stats *s, struct window *w)
 
 /* ---- the histogram ---- */
 
-/* The cycles come first: both figures are of the moment before, as @own is. */
+/* Read the cycles first: then both figures are of the moment before, like @own. */
 static void read_mark(struct mark *m, bool buckets)
 {
 	int cpuid = cpuid_row(numbering);
@@ -280,13 +280,13 @@ static void read_mark(struct mark *m, bool buckets)
 		read_hist(&m->hist, cpuid);
 }
 
-/* Did nothing but the tool execute CPUID between the marks? */
+/* Did only the tool execute CPUID between the marks? */
 static bool is_alone(const struct mark *from, const struct mark *to)
 {
 	return to->cpuid.exits - from->cpuid.exits == to->own - from->own;
 }
 
-/* How long the tool's own readings between the marks took. */
+/* The buckets of the tool's own readings between the marks */
 static struct hist own_between(const struct mark *from, const struct mark *to)
 {
 	struct hist h = { { 0 } };
@@ -312,7 +312,7 @@ static void note_mark(const struct mark *m)
 	last = *m;
 }
 
-/* As own_between(), for the cycles. */
+/* Like own_between(), but for the cycles */
 static unsigned long long own_cycles_between(const struct mark *from, const struct mark *to)
 {
 	if (is_alone(from, to) && to->cpuid.cycles > from->cpuid.cycles)
@@ -320,7 +320,7 @@ static unsigned long long own_cycles_between(const struct mark *from, const stru
 	return (to->own - from->own) * reading_cost;
 }
 
-/* The buckets of CPUID as of the first moment: without the own readings since then. */
+/* Set CPUID's buckets to those of the first moment, without the own readings since then. */
 static void fill_cpuid_hist(struct stats *s, const struct mark *m)
 {
 	int b, cpuid = cpuid_row(numbering);
@@ -329,28 +329,28 @@ static void fill_cpuid_hist(struct stats *s, const struct mark *m)
 	hist_spread(&since, minus(hist_exits(&m->hist), s->row[cpuid].exits), &mark_hist);
 	s->hist[cpuid] = m->hist;
 	hist_subtract(&s->hist[cpuid], &since);
-	/* May be less than 0, modulo 2^64: it only serves for differences. */
+	/* This may be less than 0, modulo 2^64, as only differences are used. */
 	for (b = 0; b < BUCKETS; b++)
 		s->own_hist.bucket[b] -= m->hist.bucket[b] - s->hist[cpuid].bucket[b];
 }
 
 /*
- * Read the buckets after the window, so that the figures are the same as without. If
- * those of a reason add up to its exits, they are of the first moment, too; if an exit of that
- * reason came in between, they have it in addition.
+ * Read the buckets after the window, so that the other figures are the same as without a
+ * histogram. If a reason's buckets add up to its exits, they are of the first moment, too.
+ * If such an exit came in between, they have it in addition.
  *
- * Of CPUID's, it must be known which the tool's own readings are in. Between two marks,
- * CPUID's buckets grow by exactly those, unless something else executes CPUID, too. From
- * the last mark here to the first one of the next reading, something else may: the
- * readings of the tool are those of one mark then, and are taken to be like those between
- * the last two marks here, which are the same.
+ * For CPUID, the buckets of the tool's own readings must be known. Between two marks, CPUID's
+ * buckets grow by exactly those, unless something else executes CPUID, too. Something else
+ * may do so between the last mark here and the first one of the next reading. The tool's own
+ * readings in between are those of one mark, and are assumed to be distributed like those
+ * between the last two marks here, which consist of the same readings.
  */
 static void read_histogram(struct stats *s)
 {
 	struct mark first, second, third;
 	int i;
 
-	/* Better than nothing, until they are seen */
+	/* A first estimate, until these readings have been observed */
 	if (!hist_exits(&mark_hist))
 		mark_hist.bucket[bucket_of(reading_cost)] = 1;
 
@@ -375,24 +375,22 @@ static void read_histogram(struct stats *s)
 /* ---- a reading ---- */
 
 /*
- * Take a reading of all figures as of one moment: that of the first total of the
- * last window.
+ * Read all figures as of one moment: that of the first total of the last window.
  *
- * A window is a total, what has occurred of the reasons, and the total again. If
- * the total grew by exactly the window's own readings, nothing else exited
- * meanwhile. Then what was read of all reasons but CPUID is what it was in the
- * first moment, and of CPUID the number of exits is known, for it is known how
- * many readings there were. Its cycles are what the others leave of the total.
- * Otherwise something exited meanwhile: try again.
+ * A window reads the total, all reasons that have occurred, and the total again. If the
+ * total grew by exactly the window's own readings, nothing else exited meanwhile. Then the
+ * figures of all reasons except CPUID are those of the first moment. The exits of CPUID
+ * follow from the number of own readings; its cycles are the total's minus those of all
+ * other reasons. If something else exited meanwhile, try again.
  *
- * Exits that the total shows but the rows do not are of a reason that occurred for
- * the first time: scan again. What is left then has no figures of its own, as the
- * reasons that a host of the first edition does not know.
+ * Exits that are in the total but in no row belong to a reason that occurred for the first
+ * time: scan again. Any that remain have no figures of their own, such as the reasons that
+ * a host of the first edition does not know.
  *
- * What the tool's readings cost is known as well. In the window it is what the
- * total grew by. Before it, it is what the cycles of CPUID exits grew by, unless
- * something else executed CPUID; then, and for the window's last reading, which
- * is counted after it, it is what the same reading cost just before.
+ * The cost of the tool's readings is known, too. In the window, it is the growth of the
+ * total. Before the window, it is the growth of the cycles of CPUID exits, unless something
+ * else executed CPUID. In that case, and for the window's last reading, which is counted
+ * after the window, it is the cost of the same reading just before.
  */
 void read_guest(struct stats *s)
 {

@@ -7,10 +7,10 @@
 
 #include "stats.h"
 
-/* Ask the host what it knows; the end if it reports nothing. Before the first reading. */
+/* Find out what the host reports; exit if nothing. Call this before the first reading. */
 void require_leaves(void);
 
-/* A reading of the VM or, with --vcpu, of the vCPU that this runs on. */
+/* Read the figures of the VM or, with --vcpu, of the vCPU that the tool runs on. */
 void read_guest(struct stats *s);
 
 #endif /* GUEST_H */

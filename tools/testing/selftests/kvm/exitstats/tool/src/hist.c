@@ -73,8 +73,8 @@ void hist_add(struct hist *sum, const struct hist *h)
 }
 
 /*
- * An exit that was not over may have moved to a later bucket since. It stands for less than
- * 0 in the one and for an exit too many in the other.
+ * An exit that had not ended may have moved to a later bucket since. Then the difference is
+ * less than 0 in the former bucket, and has one exit too many in the latter.
  */
 void hist_subtract(struct hist *h, const struct hist *from)
 {
@@ -136,7 +136,7 @@ unsigned long long hist_percentile(const struct hist *h, int percent, unsigned l
 	if (b < 0)
 		return 0;
 
-	/* Nothing is known of the end of the last bucket, but for the longest exit. */
+	/* Only the longest exit tells where the last bucket ends. */
 	from = bucket_from(b);
 	to = b < BUCKETS - 1 ? bucket_to(b) : from;
 	if (longest && (longest < to || b == BUCKETS - 1))

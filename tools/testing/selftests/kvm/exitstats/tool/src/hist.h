@@ -11,20 +11,20 @@
 
 /**
  * struct hist - how long exits took
- * @bucket: exits by bucket; bucket_from() and bucket_to() tell how long those took
+ * @bucket: exits by bucket; bucket_from() and bucket_to() return its bounds
  */
 struct hist {
 	unsigned long long bucket[BUCKETS];
 };
 
-/* Cycles of the shortest and of the longest exit that a bucket can have. */
+/* Cycles of the shortest and of the longest exit that a bucket can have */
 unsigned long long bucket_from(int b);
 unsigned long long bucket_to(int b);
 
-/* The bucket of an exit that took so many cycles. */
+/* The bucket of an exit that took @cycles */
 int bucket_of(unsigned long long cycles);
 
-/* The first and the last bucket that is not empty; -1 if all are. */
+/* The first and the last bucket that is not empty; -1 if all are empty */
 int hist_first(const struct hist *h);
 int hist_last(const struct hist *h);
 
@@ -33,26 +33,26 @@ unsigned long long hist_exits(const struct hist *h);
 
 void hist_add(struct hist *sum, const struct hist *h);
 
-/* @h - @from. What would be less than 0 in a bucket is taken from the next ones instead. */
+/* @h -= @from. Where a bucket would be less than 0, subtract from the next ones instead. */
 void hist_subtract(struct hist *h, const struct hist *from);
 
 /* Add @n exits, in proportion to the buckets of @like. */
 void hist_spread(struct hist *h, unsigned long long n, const struct hist *like);
 
-/* Have the buckets add up to @n: the largest ones take the difference. */
+/* Make the buckets add up to @n by changing the largest ones. */
 void hist_fit(struct hist *h, unsigned long long n);
 
-/* What no exit exceeded, as far as the buckets tell */
+/* An upper bound of the longest exit, from the buckets alone */
 unsigned long long hist_longest(const struct hist *h);
 
 /**
- * hist_percentile() - estimate what so many percent of the exits did not exceed
+ * hist_percentile() - estimate a percentile
  * @h: the exits
  * @percent: 0 to 100
- * @longest: no exit took longer; 0: unknown
+ * @longest: upper bound of the longest exit; 0: unknown
  *
- * It is in the right bucket. In there, the exits are taken to be spread evenly, which is what
- * Prometheus's histogram_quantile() does, too.
+ * The result is in the right bucket. Within the bucket, the exits are assumed to be spread
+ * evenly, as Prometheus's histogram_quantile() does, too.
  *
  * Return: cycles; 0 if there are no exits
  */

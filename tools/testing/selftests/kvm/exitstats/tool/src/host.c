@@ -21,15 +21,15 @@
 #define DEBUGFS_MAGIC	0x64626720
 
 #define TABLE_MAX	(64 * 1024)
-#define HISTOGRAM_MAX	(512 * 1024)	/* of all buckets of all reasons */
+#define HISTOGRAM_MAX	(512 * 1024)	/* all buckets of all reasons fit */
 #define LINE_MAX	256
 
-static struct vm chosen;		/* by choose_vm() */
-static char chosen_path[128];		/* of its table */
+static struct vm chosen;		/* set by choose_vm() */
+static char chosen_path[128];		/* path of its table */
 
 /* ---- files ---- */
 
-/* Return: the length, -1 if the file cannot be read. Its text ends with a 0 byte. */
+/* Return: the length, or -1 if the file cannot be read. @text gets a 0 byte at its end. */
 static ssize_t read_file(const char *path, char *text, size_t max)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -76,7 +76,7 @@ static int table_reason(struct stats *s, const char *reason, const char *name)
 	return code_row(s->numbering, code);
 }
 
-/* A line that is neither the head nor the total, which is the sum of the rows. */
+/* Parse any line except the head. The total is not used, as it is the sum of the rows. */
 static bool parse_row(struct stats *s, const char *line, unsigned int *accounts)
 {
 	unsigned long long longest;
@@ -107,7 +107,7 @@ static bool parse_row(struct stats *s, const char *line, unsigned int *accounts)
 	return true;
 }
 
-/* Without a row of a reason, the vendor's module tells. */
+/* If the table has no reason, the loaded vendor module tells the numbering. */
 static enum numbering host_numbering(void)
 {
 	return access("/sys/module/kvm_amd", F_OK) ? VMX : SVM;
@@ -139,14 +139,14 @@ bool parse_table(struct stats *s, const char *text)
 			return false;
 	}
 
-	/* The table has rows for what occurred; of the others, the kernel's names tell. */
+	/* The table has only reasons that occurred. All others with a name are defined, too. */
 	for (i = 0; i < REASONS; i++)
 		s->defined[i] |= strcmp(reason_name(s->numbering, i), "-") != 0;
 	s->accounts = true;
 	return accounts == ((1u << ACCOUNTS) - 1 - (1u << EXITS));
 }
 
-/* A line of a reason, or of "total", which is the sum of the others. */
+/* Parse a line of a reason. Ignore those of "total", which is the sum of the others. */
 static bool parse_bucket(struct stats *s, const char *line)
 {
 	char reason[16], name[REASON_NAME_MAX], to[24], expected[24] = "-";
@@ -193,7 +193,7 @@ bool parse_histogram(struct stats *s, const char *text)
 	return true;
 }
 
-/* Its VM has one, or not. What is not such a text is that of a VM that ends. */
+/* Without a histogram, there is no file. If the text cannot be parsed, the VM is ending. */
 static void read_buckets(struct stats *s, const char *table)
 {
 	static char text[HISTOGRAM_MAX];
@@ -210,7 +210,7 @@ static bool read_table(struct stats *s, const char *path)
 	static char text[TABLE_MAX];
 	unsigned long long ns = now_ns(), tsc = read_tsc();
 
-	/* A VM that ends while it is read leaves nothing, or part of a table. */
+	/* If the VM ends meanwhile, the table is empty or incomplete. */
 	errno = 0;
 	if (read_file(path, text, sizeof(text)) <= 0) {
 		if (errno == EPERM)
@@ -231,7 +231,7 @@ static bool read_table(struct stats *s, const char *path)
 
 /* ---- VMs ---- */
 
-/* Terminals, and formats, get nothing but printable ASCII from a VM's name. */
+/* Keep only printable ASCII in a VM's name, for terminals and formats. */
 static void set_name(char *name, const char *text, size_t len)
 {
 	size_t i;
@@ -294,7 +294,7 @@ static unsigned long count_vcpus(const char *id)
 	return n;
 }
 
-/* debugfs gives the VM's directory the time when it was made. */
+/* The timestamp of the VM's directory in debugfs is the time of its creation. */
 static double find_age(const char *id)
 {
 	char path[sizeof(TABLES) + VM_ID_MAX + 1];
@@ -355,7 +355,7 @@ void read_vms(struct vms *vms)
 			continue;
 		table_path(path, sizeof(path), vm->id, -1);
 		if (access(path, F_OK)) {
-			/* No table yet: no vCPU yet. */
+			/* Without a vCPU, there is no table yet; with one, the VM does not count. */
 			vms->others += count_vcpus(vm->id) > 0;
 			continue;
 		}
@@ -374,7 +374,7 @@ void read_vms(struct vms *vms)
 
 /* ---- what is missing ---- */
 
-/* On the kernel's command line, debugfs= can keep it away altogether. */
+/* debugfs= on the kernel's command line can turn debugfs off. */
 static bool is_debugfs_off(void)
 {
 	char text[4096];
@@ -398,7 +398,7 @@ void require_tables(void)
 	if (statfs(DEBUGFS, &fs) || (unsigned int)fs.f_type != DEBUGFS_MAGIC) {
 		if (is_debugfs_off())
 			fail(STATUS_NO_FIGURES,
-			     "this kernel was told to have no debugfs: boot without debugfs=");
+			     "the kernel's command line turns debugfs off: boot without debugfs=");
 		fail(STATUS_NO_FIGURES,
 		     "debugfs is not mounted: mount -t debugfs none " DEBUGFS);
 	}
@@ -410,7 +410,7 @@ void require_tables(void)
 
 /* ---- one VM ---- */
 
-/* All that start with "PID-", as "-p 12-3 or -p 12-4". Return: how many there are */
+/* List the VMs of process @pid as "-p 12-3 or -p 12-4". Return: their number */
 static int list_ids(int pid, char *text, size_t size)
 {
 	DIR *dir = opendir(TABLES);

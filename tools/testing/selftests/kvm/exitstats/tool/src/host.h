@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading on the host: from the tables in debugfs, kvm/PID-FD/exitstats of a VM and
- * kvm/PID-FD/vcpuN/exitstats of a vCPU, with exitstats_histogram beside them if the VM has it.
+ * Reading on the host: from the tables in debugfs, kvm/PID-FD/exitstats for a VM and
+ * kvm/PID-FD/vcpuN/exitstats for a vCPU, and from exitstats_histogram in the same directories
+ * if the VM has the histogram.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -13,12 +14,12 @@
 
 /**
  * struct vm - a VM of this host
- * @id: "PID-FD", which debugfs knows it by
- * @pid: of the process that made it
+ * @id: "PID-FD", its name in debugfs
+ * @pid: process that created it
  * @fd: that process's file descriptor of the VM
- * @name: of QEMU's -name, or of the process; printable ASCII
- * @age: seconds since it was made
- * @stats: its figures, as last read
+ * @name: from QEMU's -name, or the process's name; printable ASCII
+ * @age: seconds since its creation
+ * @stats: its figures at the last reading
  */
 struct vm {
 	char id[VM_ID_MAX];
@@ -32,8 +33,8 @@ struct vm {
 /**
  * struct vms - the VMs of this host that count, by process
  * @vm: the VMs
- * @n: how many
- * @others: how many VMs there are that do not count
+ * @n: their number
+ * @others: number of VMs that do not count
  */
 struct vms {
 	struct vm *vm;
@@ -41,25 +42,25 @@ struct vms {
 	int others;
 };
 
-/* The end, with a line that says what to do, unless there are tables to read here. */
+/* Exit with a line that says what to do, unless there are tables to read. */
 void require_tables(void);
 
-/* Read all VMs anew; those that end meanwhile are left out. @vms is zeros at first. */
+/* Read all VMs again, without those that end meanwhile. @vms must initially be zeros. */
 void read_vms(struct vms *vms);
 
-/* Find the VM of -p; the end if there is none that counts. */
+/* Find the VM of -p; exit if there is none that counts. */
 const struct vm *choose_vm(const char *text, long vcpu);
 
-/* A reading of the chosen VM or vCPU. Return: false if it has ended. */
+/* Read the chosen VM or vCPU. Return: false if it has ended */
 bool read_host(struct stats *s);
 
-/* Return: false if @text is not such a table. */
+/* Parse a table of debugfs. Return: false if @text is none */
 bool parse_table(struct stats *s, const char *text);
 
-/* The same for a histogram, which is added to what parse_table() found. */
+/* The same for a histogram, which is added to the figures of parse_table(). */
 bool parse_histogram(struct stats *s, const char *text);
 
-/* @text, which is QEMU's command line or not, with a 0 behind each argument. */
+/* Find the name in @text, a command line with a 0 byte after each argument. */
 void name_from_cmdline(char *name, const char *text, size_t len);
 
 #endif /* HOST_H */

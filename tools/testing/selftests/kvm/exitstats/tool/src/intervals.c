@@ -13,7 +13,7 @@
 #include "report.h"
 #include "source.h"
 
-/* How the rate went from interval to interval. */
+/* The rates of the intervals so far */
 static struct {
 	unsigned long intervals;
 	double lowest;
@@ -21,8 +21,8 @@ static struct {
 } course;
 
 static struct stats from, to, d, sum;	/* the last two readings, their difference */
-static unsigned long long start;	/* of the first reading */
-static bool ended;			/* the VM has */
+static unsigned long long start;	/* time of the first reading */
+static bool ended;			/* the VM has ended */
 
 static void note_rate(void)
 {

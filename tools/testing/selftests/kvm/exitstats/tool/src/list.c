@@ -16,9 +16,9 @@
 #include "table.h"
 
 /**
- * struct row - a VM of the list
- * @vm: as it is now
- * @d: what happened in the interval, or since it started
+ * struct row - a VM in the list
+ * @vm: its last reading
+ * @d: figures of the interval, or since the VM started
  * @label: its name, with its id if others have the same name
  */
 struct row {
@@ -29,7 +29,7 @@ struct row {
 
 static struct vms readings[2], *vms = &readings[0], *earlier = &readings[1];
 static struct row *rows;
-static unsigned long long start, now, before;	/* of the readings: first, last, last but one */
+static unsigned long long start, now, before;	/* times of the first, last and previous reading */
 
 /* ---- reading ---- */
 
@@ -44,7 +44,7 @@ static const struct vm *find_earlier(const char *id)
 	return NULL;
 }
 
-/* A VM that was not there before, or is another with the same id, is new. */
+/* A VM is new if there was none with its id, or if its figures are below that one's. */
 static void fill_interval(struct row *r)
 {
 	const struct vm *from = find_earlier(r->vm->id);
@@ -175,7 +175,7 @@ static void print_csv_list_head(FILE *out, bool at)
 	fputs(",top_reason,top_name,top_cycles\n", out);
 }
 
-/* A name with a comma or a quote in it is in quotes, and a quote is two. */
+/* Quote a name that has a comma or a quote, and double its quotes. */
 static void print_csv_name(FILE *out, const char *name)
 {
 	if (!strpbrk(name, ",\"")) {

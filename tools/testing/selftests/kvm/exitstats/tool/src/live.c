@@ -20,11 +20,11 @@
 #include "terminal.h"
 
 static struct termios saved_termios;
-static bool keys;		/* standard input is a terminal that sends keys at once */
+static bool keys;		/* standard input is a terminal without line buffering */
 
 /* ---- the screen ---- */
 
-/* Directly, for standard output may have failed. */
+/* Use write(), as standard output may have failed. */
 static void leave_screen(void)
 {
 	static const char text[] = "\033[?7h\033[?25h\033[?1049l";
@@ -39,8 +39,8 @@ static void leave_screen(void)
 }
 
 /*
- * Alternate screen, no cursor, no wrapping of lines, keys without echo. Ctrl-Z
- * would leave it like that.
+ * Alternate screen, no cursor, no line wrapping, keys without echo. Disable Ctrl-Z, which
+ * would leave the terminal in this state.
  */
 static void enter_screen(void)
 {
@@ -56,7 +56,7 @@ static void enter_screen(void)
 	fputs("\033[?1049h\033[?25l\033[?7l", stdout);
 }
 
-/* What the view draws with so many lines of its table, and the keys. */
+/* Draw the view, with at most @max lines of its table, and the list of keys. */
 static char *drawing(const struct view *view, int max)
 {
 	size_t len;
@@ -85,14 +85,14 @@ static void draw(const struct view *view)
 	char *text, *line, *end;
 	int room;
 
-	/* With one line of the table, all the others are seen. */
+	/* Draw one line of the table to learn how many lines everything else takes. */
 	measure_terminal(STDOUT_FILENO);
 	text = drawing(view, 1);
 	room = term_height - count_lines(text) + 1;
 	free(text);
 	text = drawing(view, room > 1 ? room : 1);
 
-	/* Each line over what stood there; the last one must not scroll the screen. */
+	/* Overwrite each line. The last one must not scroll the screen. */
 	fputs("\033[H", stdout);
 	for (line = text; (end = strchr(line, '\n')); line = end + 1)
 		printf("%.*s\033[K%s", (int)(end - line), line, end[1] ? "\r\n" : "");
@@ -103,7 +103,7 @@ static void draw(const struct view *view)
 
 /* ---- the user ---- */
 
-/* Return: whether to go on */
+/* Return: whether to continue */
 static bool handle_key(void)
 {
 	char key;
@@ -149,7 +149,7 @@ static int open_signals(void)
 	return fd;
 }
 
-/* Wait until @deadline, drawing again when asked to. Return: false if the user had enough. */
+/* Wait until @deadline, and redraw when necessary. Return: false if the user quit */
 static bool wait_until(unsigned long long deadline, int signals, const struct view *view)
 {
 	struct pollfd fds[2] = { { .fd = signals, .events = POLLIN }, { .events = POLLIN } };

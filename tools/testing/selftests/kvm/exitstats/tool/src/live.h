@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Interval by interval, on the screen or on standard output, until the user has enough.
+ * Show intervals, on the screen or on standard output, until the user quits.
  */
 #ifndef LIVE_H
 #define LIVE_H
@@ -9,10 +9,10 @@
 #include <stdio.h>
 
 /**
- * struct view - what is shown interval by interval
- * @read: take the first reading, or the next; returns false if there is no more to read
- * @draw: for the live view, with at most that many lines of the table if not 0
- * @print: to standard output, after each interval
+ * struct view - the content of the intervals
+ * @read: take the first or the next reading; return false if there is nothing more to read
+ * @draw: draw the live view, with at most that many lines of the table if not 0
+ * @print: print an interval to standard output
  */
 struct view {
 	bool (*read)(void);
@@ -20,7 +20,7 @@ struct view {
 	void (*print)(void);
 };
 
-/* As -i, -n and -w say. */
+/* Run the view with the options -i, -n and -w. */
 void run_view(const struct view *view);
 
 #endif /* LIVE_H */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * exitstats: what a workload costs in VM exits, and where the time of its vCPUs goes,
- * seen from inside the guest or from the host.
+ * exitstats: show what a workload costs in VM exits, and where the time of its vCPUs goes,
+ * from inside the guest or from the host.
  *
- * exitstats(1) tells what the output means.
+ * exitstats(1) explains the output.
  *
  *	options		the command line
  *	source		where the figures come from:
@@ -17,7 +17,7 @@
  *	  distribution	  --hist, on a
  *	  terminal	  terminal
  *	formats		CSV, JSON, OpenMetrics
- *	snapshot	what -o saves, and diff and check read
+ *	snapshot	files written by -o and read by diff and check
  *	output		the file of -o
  *	command		exitstats -- CMD
  *	intervals	exitstats -i, -w
@@ -97,7 +97,7 @@ int main(int argc, char **argv)
 	int status;
 
 	parse_command_line(argc, argv);
-	/* The figures of one vCPU are those of the one that reads them. */
+	/* The leaves have the figures of the vCPU that reads them, so stay on it. */
 	if (opt.pin >= 0 || opt.vcpu)
 		pin(opt.pin >= 0 ? opt.pin : sched_getcpu());
 	measure_terminal(args.command ? STDERR_FILENO : STDOUT_FILENO);

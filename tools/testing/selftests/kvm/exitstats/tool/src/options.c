@@ -17,8 +17,8 @@ struct options opt = { .pin = -1, .vm_vcpu = -1 };
 struct arguments args;
 
 static const char help[] =
-"Usage: exitstats [OPTION...]                  what the VM cost in exits since it started\n"
-"       exitstats [OPTION...] -- CMD [ARG...]  what CMD and its children cost\n"
+"Usage: exitstats [OPTION...]                  the VM's exits since it started\n"
+"       exitstats [OPTION...] -- CMD [ARG...]  the VM's exits while CMD runs\n"
 "       exitstats [OPTION...] -i SECONDS       rates, interval by interval\n"
 "       exitstats [OPTION...] diff A B         compare two saved snapshots\n"
 "       exitstats [OPTION...] check [BASE] [-- CMD [ARG...]]\n"
@@ -28,26 +28,26 @@ static const char help[] =
 "       exitstats -p PID [OPTION...] ...       on the host: all of the above for one VM\n"
 "\n"
 "  -s, --sort=KEY          order of the rows: cycles (default), exits, reason, avg;\n"
-"                          diff: change, what grew most\n"
-"  -a, --all               also the reasons that did not occur\n"
-"  -t, --time              where the time went, not what exited\n"
-"      --hist=REASON       how long the exits of a reason took, or of all\n"
+"                          with diff also change: what grew most comes first\n"
+"  -a, --all               show also reasons that did not occur\n"
+"  -t, --time              show where the time went instead of the exit reasons\n"
+"      --hist=REASON       show how long the exits of a reason, or of all, took\n"
 "  -i, --interval=SECONDS  print a block for each interval\n"
 "  -n, --count=N           stop after N intervals\n"
 "  -w, --watch             live view on the terminal\n"
 "  -o, --output=FILE       save a snapshot, for diff and check, instead of printing\n"
-"      --csv, --json       for programs\n"
-"      --openmetrics       for node_exporter's textfile collector\n"
+"      --csv, --json       formats for programs\n"
+"      --openmetrics       format for node_exporter's textfile collector\n"
 "      --pin=CPU           run on this CPU, and CMD too\n"
-"      --vcpu              only the vCPU that this runs on; it stays there\n"
-"      --raw=LEAF          one CPUID, hexadecimal and decimal\n"
+"      --vcpu              show only the vCPU that this runs on, and stay on it\n"
+"      --raw=LEAF          execute one CPUID and print its registers\n"
 "      --host              on the host: all VMs\n"
 "  -p, --pid=PID           on the host: the VM of this process\n"
 "      --vcpu=N            with -p: only its vCPU N\n"
 "      --tolerance=PERCENT with check: how much more than BASE is within the budget\n"
 "      --max=REASON:N      with check: the budget of a reason, or of all\n"
-"  -h, --help              this text\n"
-"  -V, --version           the version\n"
+"  -h, --help              print this text\n"
+"  -V, --version           print the version\n"
 "\n"
 "Exit status: 0, or CMD's; 1: check: exceeded; 2: bad usage or file; 3: no exit\n"
 "statistics here; 125: check: CMD failed.\n";
@@ -128,7 +128,7 @@ static void set_format(enum format format)
 	opt.format = format;
 }
 
-/* REASON:N; which reasons there are, the host tells. */
+/* Parse REASON:N. The reason is checked later, as the numbering depends on the host. */
 static void add_max(const char *text)
 {
 	const char *colon = strrchr(text, ':');
@@ -223,7 +223,7 @@ static void parse_option(int c, char **argv)
 
 /* ---- the command line ---- */
 
-/* "--vcpu N" is as good as "--vcpu=N", which getopt does not know. */
+/* Accept "--vcpu N" for "--vcpu=N": getopt does not, as the argument is optional. */
 static bool take_vcpu(const char *word, const char *option)
 {
 	if (!opt.vcpu || opt.vm_vcpu >= 0 || strcmp(option, "--vcpu") || *word < '0' ||
@@ -267,7 +267,7 @@ bool is_mode(const char *mode)
 	return args.words && !strcmp(args.word[0], mode);
 }
 
-/* What is done, by the words: one thing at a time. */
+/* Only one mode at a time is possible. */
 static void check_modes(bool intervals)
 {
 	bool diff = is_mode("diff"), check = is_mode("check");
@@ -287,7 +287,7 @@ static void check_modes(bool intervals)
 	if (opt.raw && args.words > 1)
 		fail(STATUS_USAGE, "--raw takes LEAF and ECX");
 	if (!opt.raw && !diff && !check && args.words)
-		fail(STATUS_USAGE, "unexpected argument %s (a command stands after --)",
+		fail(STATUS_USAGE, "unexpected argument %s (put a command after --)",
 		     args.word[0]);
 	if (!!opt.raw + diff + check + (args.command && !check) + intervals > 1)
 		fail(STATUS_USAGE, "--raw, diff, check, -i and a command exclude each other");
@@ -346,7 +346,7 @@ void parse_command_line(int argc, char **argv)
 		opt.interval = 1;
 	check_output(intervals);
 	check_host();
-	/* From here on, @vcpu is the guest's. */
+	/* From here on, opt.vcpu is true only in a guest. */
 	if (opt.vm)
 		opt.vcpu = false;
 }

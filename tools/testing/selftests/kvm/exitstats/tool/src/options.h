@@ -14,8 +14,8 @@ enum sort { BY_CYCLES, BY_EXITS, BY_REASON, BY_AVERAGE, BY_CHANGE };
 
 /**
  * struct max - a budget of check
- * @reason: as it was written; "all": the total
- * @exits: how many at most
+ * @reason: as given by the user; "all": the total
+ * @exits: maximum
  */
 struct max {
 	char *reason;
@@ -26,24 +26,24 @@ struct max {
 
 /**
  * struct options - the command line
- * @format: of the output
+ * @format: output format
  * @sort: order of the table's rows
- * @all: also the reasons that did not occur
- * @time: the accounts, not the reasons
- * @hist: the reason whose distribution is drawn, or "all"; NULL: the table
+ * @all: show reasons that did not occur, too
+ * @time: show accounts instead of reasons
+ * @hist: reason whose distribution to draw, or "all"; NULL: show the table
  * @watch: live view
  * @interval: seconds; 0: no intervals
  * @count: intervals; 0: until stopped
  * @output: the file to save to, or NULL
- * @raw: the leaf of --raw, or NULL
+ * @raw: leaf of --raw, or NULL
  * @pin: CPU to run on; -1: any
- * @vcpu: in a guest: the figures of the vCPU that runs the tool
- * @host: all VMs of this host
+ * @vcpu: in a guest: show only the vCPU that runs the tool
+ * @host: show all VMs of this host
  * @vm: one VM of this host, "PID" or "PID-FD"; NULL: none
  * @vm_vcpu: one vCPU of @vm; -1: all
  * @tolerance: of check, in percent
  * @max: budgets of check
- * @nr_max: how many there are
+ * @nr_max: number of budgets
  */
 struct options {
 	enum format format;
@@ -69,10 +69,10 @@ struct options {
 extern struct options opt;
 
 /**
- * struct arguments - what stands on the command line besides options
- * @word: those before "--"
- * @words: how many there are
- * @command: CMD, behind "--"; NULL: none
+ * struct arguments - the command line's arguments that are not options
+ * @word: arguments before "--"
+ * @words: their number
+ * @command: CMD after "--", or NULL
  */
 struct arguments {
 	char *word[4];
@@ -82,13 +82,13 @@ struct arguments {
 
 extern struct arguments args;
 
-/* Ends the tool with one line if something is wrong, and after --help and --version. */
+/* Exits with one line on errors, and after --help and --version. */
 void parse_command_line(int argc, char **argv);
 
 /* Is the first word @mode, "diff" or "check"? */
 bool is_mode(const char *mode);
 
-/* A number up to @max, decimal, or hexadecimal with 0x; @what it is, for the error. */
+/* Parse a number up to @max, decimal, or hexadecimal with 0x. Errors call it @what. */
 unsigned long parse_unsigned(const char *what, const char *text, unsigned long max);
 
 #endif /* OPTIONS_H */

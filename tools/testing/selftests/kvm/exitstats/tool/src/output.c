@@ -96,7 +96,7 @@ void close_output(void)
 void save(const struct stats *s)
 {
 	if (s->reset)
-		fail(STATUS_USAGE, "%s: not written: the counters began anew", opt.output);
+		fail(STATUS_USAGE, "%s: not written: the counters were reset", opt.output);
 	if (opt.format == TABLE)
 		write_snapshot(output.file, s);
 	else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The file of -o: written under another name and renamed when complete, so that whoever
- * looks sees the old content or the new, and the old stays if anything fails. Devices and
- * pipes are written to as they are.
+ * The file of -o. It is written under another name and renamed when complete, so that
+ * readers see either the old or the new content, and the old content survives failures.
+ * Devices and pipes are written to directly.
  */
 #ifndef OUTPUT_H
 #define OUTPUT_H
@@ -11,14 +11,14 @@
 
 #include "stats.h"
 
-/* Early, for it is better to fail before a long measurement than after it. */
+/* Call this early: better fail before a long measurement than after it. */
 void open_output(void);
 
-/* What open_output() opened, to be written to and then closed by close_output(). */
+/* The file of open_output(), to be closed by close_output() */
 FILE *output_file(void);
 void close_output(void);
 
-/* A snapshot, or one reading in the format that was asked for. */
+/* Save a snapshot, or one reading in the format that the user asked for. */
 void save(const struct stats *s);
 
 #endif /* OUTPUT_H */

@@ -15,7 +15,7 @@
 #include <asm/svm.h>
 #include <asm/vmx.h>
 #else
-/* Builds, compares snapshots, and says that there is nothing to report. */
+/* On other architectures, the tool builds and can compare snapshots, but cannot read. */
 #define EXIT_REASON_CPUID	10
 #define SVM_EXIT_CPUID		0x72
 #define VMX_EXIT_REASONS	{ EXIT_REASON_CPUID, "CPUID" }
@@ -56,7 +56,7 @@ int cpuid_row(enum numbering numbering)
 	return numbering == SVM ? SVM_EXIT_CPUID : EXIT_REASON_CPUID;
 }
 
-/* By row; "-" first, then what the kernel has a name for. */
+/* Fill in the kernel's names by row, "-" where it has none. */
 static void fill_names(char text[ROWS][REASON_NAME_MAX], enum numbering numbering)
 {
 	const struct name *names = numbering == SVM ? svm_names : vmx_names;

@@ -14,7 +14,7 @@
 
 #define TIME_MAX	72	/* characters of the bar of time */
 #define TIME_MIN	20
-#define TOP_REASONS	3	/* that print_where() names */
+#define TOP_REASONS	3	/* reasons that print_where() names */
 
 /* ---- order ---- */
 
@@ -47,7 +47,7 @@ static int compare_rows(const void *pa, const void *pb)
 	return a - b;
 }
 
-/* A code that is not defined, but stands between two that are: -a shows it. */
+/* An undefined code between two defined ones, which -a shows */
 static bool is_gap(const struct stats *s, int row)
 {
 	int i, end = row < NEAR_ROWS ? NEAR_ROWS : REASONS;
@@ -78,7 +78,7 @@ void make_order(struct order *o, const struct stats *s, bool gaps)
 
 enum { REASON_COLUMN, NAME_COLUMN, EXITS_COLUMN };
 
-/* A row that -a shows: it never occurred, or does not exist. */
+/* A row for -a: a reason that never occurred or is not defined */
 static void put_absent(struct line *l, const struct stats *s, int row)
 {
 	if (row < REASONS && !s->defined[row])
@@ -120,7 +120,7 @@ static void add_reason_columns(struct table *t, const struct stats *s)
 		{ .head = "share", .close = true, .rank = 4 }, { .head = "cycles", .rank = 1 },
 		{ .head = "share", .close = true, .rank = 3 }, { .head = "average", .rank = 6 },
 	};
-	/* The tail says more than the average. */
+	/* With the histogram, drop the average first: percentiles say more. */
 	static const struct column with_histogram[] = {
 		{ .head = "share", .close = true, .rank = 9 }, { .head = "cycles", .rank = 1 },
 		{ .head = "share", .close = true, .rank = 3 }, { .head = "average", .rank = 8 },
@@ -213,7 +213,7 @@ static const char *row_word(const struct stats *s, int row)
 	return strcmp(name, "-") ? name : reason_number(s->numbering, row);
 }
 
-/* The reasons that cost most. Return: how many; @more is true if there are others. */
+/* Find the costliest reasons. @more is true if there are others. Return: their number */
 static int find_top_reasons(const struct stats *s, int *top, bool *more)
 {
 	bool taken[ROWS] = { false };
@@ -238,7 +238,7 @@ static int find_top_reasons(const struct stats *s, int *top, bool *more)
 	return n;
 }
 
-/* In brackets behind the account of exits; @comma stands behind them. */
+/* Print them in parentheses after the account "exits", followed by @comma. */
 static void print_top_reasons(struct flow *f, const struct stats *s, const char *comma)
 {
 	int i, n, top[TOP_REASONS + 1];
@@ -277,7 +277,7 @@ static void flow_where(struct flow *f, const struct stats *s)
 	fputc('\n', f->out);
 }
 
-/* One character for each part of the time, the first of the account's name. */
+/* Each character of the bar is the first letter of the account that had this part of the time. */
 static void print_time_bar(FILE *out, const struct stats *s)
 {
 	int width = term_width - 2 > TIME_MAX ? TIME_MAX : term_width - 2;

@@ -10,9 +10,9 @@
 #include "stats.h"
 
 /**
- * struct order - which rows a report has, in which order
- * @row: of struct stats
- * @rows: how many
+ * struct order - the rows of a report in their order
+ * @row: row of struct stats
+ * @rows: number of rows
  */
 struct order {
 	int row[ROWS];
@@ -20,9 +20,8 @@ struct order {
 };
 
 /*
- * The rows that occurred. With -a, also those that are defined and, between them, those
- * that are not, if @gaps. Formats for programs are in the order of reasons, whatever
- * -s says.
+ * Collect the rows that occurred. With -a, also the other defined ones and, if @gaps, the
+ * undefined ones between them. Formats for programs have the order of reasons, even with -s.
  */
 void make_order(struct order *o, const struct stats *s, bool gaps);
 
@@ -32,7 +31,7 @@ void make_order(struct order *o, const struct stats *s, bool gaps);
  */
 double sort_key(struct exitstats of, double exits);
 
-/* At most @max lines of the table, if not 0. */
+/* Print at most @max lines of the table, if not 0. */
 void print_report(FILE *out, const struct stats *s, const char *title, int max);
 
 #endif /* REPORT_H */

@@ -166,7 +166,7 @@ static bool parse_reasons(const char **p, struct stats *s)
 	return true;
 }
 
-/* The buckets behind a reason, of which there is at least one. */
+/* The buckets after a reason: there must be at least one. */
 static bool parse_buckets(const char **p, struct hist *h)
 {
 	unsigned long long b, next = 0;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where the figures come from: the guest that this runs in, or a VM of this host.
+ * The source of the figures: the guest that the tool runs in, or a VM of this host.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
 
 #include "stats.h"
 
-/* Find what the command line asks for; the end if it is not there. */
+/* Find the source that the command line asks for; exit if there is none. */
 void open_source(void);
 
 /* Return: false if the VM has ended meanwhile */
 bool read_source(struct stats *s);
 
-/* "VM exits", and of what, for a title. */
+/* "VM exits" and the source, for a title */
 const char *source_title(void);
 
 /* The label of the VM, or NULL in a guest */

@@ -74,8 +74,8 @@ struct hist hist_of_all(const struct stats *s)
 }
 
 /*
- * A row whose count is less, or whose cycles are, tells of a reset. Not so the cycles of
- * CPUID and OTHER: they may be estimated, and be off by a little.
+ * If a row's exits or cycles have decreased, there was a reset. The cycles of CPUID and
+ * OTHER do not tell: they may be estimates with small errors.
  */
 static bool was_reset(const struct stats *from, const struct stats *to)
 {
@@ -91,7 +91,7 @@ static bool was_reset(const struct stats *from, const struct stats *to)
 	return to->row[cpuid].exits - from->row[cpuid].exits < to->own.exits - from->own.exits;
 }
 
-/* CPUID's buckets also have the tool's own readings; how many are left is known exactly. */
+/* Remove the tool's own readings from CPUID's buckets. The remaining number is exact. */
 static void subtract_own(struct stats *d, const struct stats *from, const struct stats *to)
 {
 	int b, cpuid = cpuid_row(to->numbering);
@@ -106,8 +106,8 @@ static void subtract_own(struct stats *d, const struct stats *from, const struct
 }
 
 /*
- * An exit of the period is in one of the buckets that grew, and is not longer than the
- * longest one since the VM started.
+ * Exits of the period are in the buckets that grew, and none is longer than the longest one
+ * since the VM started.
  */
 static void subtract_hist(struct stats *d, const struct stats *from, const struct stats *to)
 {

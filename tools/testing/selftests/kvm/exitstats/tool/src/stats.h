@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The figures of a VM or of one vCPU, differences of them, and what they say.
+ * The figures of a VM or of one vCPU, their differences, and values derived from them.
  */
 #ifndef STATS_H
 #define STATS_H
@@ -13,28 +13,28 @@
 
 #define NSEC_PER_SEC	1000000000ull
 
-/* Where a vCPU's time goes, in the order of the reports. */
+/* The accounts of a vCPU's time, in the order of reports */
 enum account { GUEST, EXITS, USERSPACE, HALTED, PREEMPTED, ASLEEP, ACCOUNTS };
 
 /**
  * struct stats - a reading, or the difference of two
- * @numbering: of the exit reasons
- * @row: by exit reason, and OTHER
- * @longest: the longest exit of each, in a reading; 0 if unknown. In a difference that has
- *	     @hist: no exit took longer
+ * @numbering: numbering of the exit reasons
+ * @row: exits and cycles by exit reason, and OTHER
+ * @longest: in a reading, the longest exit of each row; 0 if unknown. In a difference with
+ *	     @hist, an upper bound of it
  * @histogram: @hist is known
- * @hist: how long the exits of each took
- * @defined: which reasons the host knows
- * @account: the time that is not spent in exits; [EXITS] is unused, see account()
+ * @hist: histogram of each row
+ * @defined: reasons that the host knows
+ * @account: time not spent in exits; [EXITS] is unused, see account()
  * @accounts: @account is known; a host of the first edition has only exits
- * @own: what the tool's own leaf readings had cost until then (readings in a guest)
- * @own_hist: the same by how long they took, without those of before the first reading
+ * @own: in a guest, the number and cost of the tool's own leaf readings so far
+ * @own_hist: histogram of those, without the ones before the first reading
  * @ns: CLOCK_MONOTONIC; in a difference, wall time
  * @tsc: the TSC, or its difference
- * @vcpus: of the VM, or 1 if the figures are one vCPU's
- * @span: a difference, not what happened since the VM started
+ * @vcpus: vCPUs of the VM, or 1 if the figures are one vCPU's
+ * @span: this is a difference, not the figures since the VM started
  * @consistent: all figures are of one moment
- * @reset: the counters began anew between the two readings: there are no figures
+ * @reset: the counters were reset between the two readings: there are no figures
  */
 struct stats {
 	enum numbering numbering;
@@ -55,16 +55,16 @@ struct stats {
 	bool reset;
 };
 
-/* "guest", "exits" and so on, as the ABI calls them */
+/* The ABI's names: "guest", "exits" and so on */
 extern const char *const account_names[ACCOUNTS];
 
-/* @a - @b, and not less than 0 */
+/* @a - @b, or 0 if that is negative */
 unsigned long long minus(unsigned long long a, unsigned long long b);
 
 /* CLOCK_MONOTONIC */
 unsigned long long now_ns(void);
 
-/* The TSC; 0 where there is none */
+/* The TSC, or 0 on other architectures */
 unsigned long long read_tsc(void);
 
 /* The sum over all exit reasons. */
@@ -73,29 +73,29 @@ struct exitstats total(const struct stats *s);
 /* The figures of an account, EXITS included: how often it was entered, and its cycles. */
 struct exitstats account(const struct stats *s, enum account a);
 
-/* What no exit exceeded, of all reasons; 0 if unknown */
+/* The longest exit of all reasons, or an upper bound of it; 0 if unknown */
 unsigned long long longest_of_all(const struct stats *s);
 
-/* How long the exits of all reasons took */
+/* The histogram of all reasons together */
 struct hist hist_of_all(const struct stats *s);
 
-/* What happened between two readings, without what the tool did itself. */
+/* Subtract two readings, and the tool's own readings between them. */
 void subtract(struct stats *d, const struct stats *from, const struct stats *to);
 
-/* Add a difference to others that came before it. */
+/* Add a difference to a sum of earlier ones. */
 void add(struct stats *sum, const struct stats *d);
 
 unsigned long long average(struct exitstats s);
 double seconds(const struct stats *s);
 double per_second(unsigned long long n, const struct stats *s);
 
-/* @cycles of the time of all accounts, 0 to 1 */
+/* The share of @cycles in the time of all accounts, 0 to 1 */
 double time_share(const struct stats *s, unsigned long long cycles);
 
-/* Of the time of all vCPUs: 1 if each handled exits all the time; < 0: unknown. */
+/* The share of exits in the time of all vCPUs, 0 to 1; < 0: unknown */
 double handling_share(const struct stats *s);
 
-/* The row that costs most cycles; -1 if there were no exits. */
+/* The row with the most cycles; -1 if there were no exits */
 int top_row(const struct stats *s);
 
 #endif /* STATS_H */

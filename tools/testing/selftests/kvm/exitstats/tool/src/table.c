@@ -98,7 +98,7 @@ static int widest(const struct table *t, int column)
 	return width;
 }
 
-/* What a line takes, without the gap behind it */
+/* The width of a line, without the gap after it */
 static int line_width(const struct table *t, const int *width)
 {
 	int i, sum = 0, last = 0;
@@ -112,13 +112,13 @@ static int line_width(const struct table *t, const int *width)
 	return sum - last;
 }
 
-/* With the gap before each */
+/* The width of the bars, including the gap before each */
 static int bars_width(const struct table *t, int bar)
 {
 	return (t->bar ? bar + 2 : 0) + (t->second_bar ? bar + 2 : 0);
 }
 
-/* What is still too wide is so for a text: cut that. */
+/* If the table is still too wide, cut the widest text column. */
 static void cut_text(const struct table *t, int *width, int room)
 {
 	int excess = line_width(t, width) - room, i, widest = -1;
@@ -132,7 +132,7 @@ static void cut_text(const struct table *t, int *width, int room)
 			       width[widest] < TEXT_MIN ? width[widest] : TEXT_MIN;
 }
 
-/* Leave out columns of the highest rank, from the right, until the rest fits. */
+/* Drop columns of the highest rank, from the right, until the rest fits. */
 static void fit(const struct table *t, int *width)
 {
 	int room = term_width - (t->keep_bars ? bars_width(t, BAR_MIN) : 0);
@@ -160,7 +160,7 @@ static const char *cell_text(const struct table *t, const struct line *l, int co
 	return l ? l->cell[column] : t->column[column].head;
 }
 
-/* In characters, of UTF-8 text */
+/* The number of characters in UTF-8 text */
 static int length(const char *text)
 {
 	int n = 0;
@@ -170,7 +170,7 @@ static int length(const char *text)
 	return n;
 }
 
-/* The bars of a line, or their heads if @l is NULL, if those fit. */
+/* Make the bars of a line. If @l is NULL, make their heads, provided that they fit. */
 static void make_bars(char *text, const struct table *t, const struct line *l, int bar)
 {
 	int bytes;
@@ -184,7 +184,7 @@ static void make_bars(char *text, const struct table *t, const struct line *l, i
 			l ? bar_text(l->second_share, bar) : t->second_bar);
 }
 
-/* @l is NULL for the head; @bar is the width of a bar, 0 for a line without. */
+/* @l is NULL for the head; @bar is the width of a bar, or 0 for a line without bars. */
 static void print_line(FILE *out, const struct table *t, const struct line *l, const int *width,
 		       int bar)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables for people: columns as wide as what is in them, and bars if there is room.
+ * Tables for people: columns as wide as their content, and bars if there is room.
  */
 #ifndef TABLE_H
 #define TABLE_H
@@ -14,10 +14,10 @@
 /**
  * struct column - how a column is shown
  * @head: its title
- * @left: of text, not of numbers
- * @close: stands close to the column before it, which it says more about
- * @rank: where the terminal is narrow, columns of the highest rank are left out first;
- *	  those of rank 0 never are
+ * @left: left-aligned, for text
+ * @close: has a smaller gap to the column before it, to which it belongs
+ * @rank: on a narrow terminal, columns of the highest rank are dropped first; those of
+ *	  rank 0 never are
  */
 struct column {
 	const char *head;
@@ -28,21 +28,21 @@ struct column {
 
 struct line {
 	char cell[COLUMNS][CELL];
-	double share;		/* what its bar shows */
-	double second_share;	/* and its second bar */
+	double share;		/* length of its bar */
+	double second_share;	/* length of its second bar */
 };
 
 /**
- * struct table - a table; zeros are an empty one
+ * struct table - a table; all zeros is an empty one
  * @column: its columns
- * @columns: how many
+ * @columns: number of columns
  * @line: its lines
- * @lines: how many
- * @total: the last line, which is always shown
- * @has_total: there is one
- * @bar: what the bars show; NULL: no bars
- * @second_bar: what a second one in each line shows; NULL: there is none
- * @keep_bars: on a narrow terminal, columns are left out for them
+ * @lines: number of lines
+ * @total: last line, which is always shown
+ * @has_total: @total is used
+ * @bar: title of the bars; NULL: no bars
+ * @second_bar: title of the second bars; NULL: no second bars
+ * @keep_bars: on a narrow terminal, drop columns to make room for the bars
  */
 struct table {
 	struct column column[COLUMNS];
@@ -58,7 +58,7 @@ struct table {
 
 void add_columns(struct table *t, const struct column *column, int n);
 
-/* An empty line; valid until the next one is added. */
+/* Add an empty line. The pointer is valid until the next line is added. */
 struct line *add_line(struct table *t);
 
 #define put(l, column, ...)	snprintf((l)->cell[column], CELL, __VA_ARGS__)
@@ -69,10 +69,10 @@ void put_share(struct line *l, int column, unsigned long long n, unsigned long l
 void put_percent(struct line *l, int column, double share);
 void put_ratio(struct line *l, int column, unsigned long long a, unsigned long long b);
 
-/* With commas; valid until the next call but one. */
+/* The number with commas. The last two results are valid. */
 const char *grouped(unsigned long long n);
 
-/* Print and free it; at most @max lines, if not 0. */
+/* Print the table, at most @max lines if not 0, and free it. */
 void print_table(FILE *out, struct table *t, int max);
 
 #endif /* TABLE_H */

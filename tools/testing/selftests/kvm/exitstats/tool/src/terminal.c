@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the terminal can show. There are no colours.
+ * Properties of the terminal. The tool uses no colours.
  */
 #define _GNU_SOURCE
 #include <stdarg.h>
@@ -47,7 +47,7 @@ static bool is_utf8(void)
 	return false;
 }
 
-/* Eighths of a character where the terminal knows them. */
+/* Use eighths of a character if the terminal supports UTF-8. */
 const char *bar_text(double share, int width)
 {
 	static const char *const part[] = { "", "▏", "▎", "▍", "▌", "▋", "▊", "▉" };
