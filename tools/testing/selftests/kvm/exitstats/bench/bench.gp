@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# gnuplot -e "added='FILE'" bench.gp: exits.svg in the current directory, from
+# gnuplot -e "added='FILE'" bench.gp: draw exits.svg in the current directory, from
 # report.awk's FILE and cores.csv.
 
 set terminal svg noenhanced size 900,800 font 'sans-serif,12' background rgb 'white'

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What exitstats costs, measured in the lab and on this machine's own cores, and
-# the two facts about the code that are tested rather than measured.
+# The cost of exitstats, measured in the lab and on this machine's own cores, and the tests
+# of KVM's object code.
 
 BENCH := $(EXITSTATS)/bench
 
-# What to measure in the lab, for the command line: any of exits leaves memory boot
+# Parts to measure in the lab; set any of these on the command line.
 BENCH_LAB = exits leaves memory boot
 
-# KVM's modules built once more for the same kernel; variant.sh says how.
+# Variants of KVM's modules for the same kernel (variant.sh)
 naive_PATCH := $(BENCH)/naive.patch
-# The names of the files, as in WARN(), must not differ between them.
+# File names, as in WARN(), must not make the variants differ: map them to one prefix.
 $(B)/variants/%.done: $(BENCH)/variant.sh $(naive_PATCH) $(B)/kernel.done
 	@$(BENCH)/variant.sh $(B) $* $($*_PATCH)
 	@$(PROGRESS) "building KVM's modules: $*" $(B)/variants/$*.log \
@@ -22,7 +22,7 @@ $(B)/exit_bench: $(BENCH)/exit_bench.c $(ROOT)/include/uapi/linux/kvm_exitstats.
 	@mkdir -p $(@D)
 	@$(CC) -Wall -Wextra -O2 -static -no-pie -I$(ROOT)/include/uapi -o $@ $<
 
-# The kernel's own exitstats.h, on the selftests' shim of a kernel
+# The kernel's own exitstats.h, built for userspace with the selftests' shim
 $(B)/core_bench: $(BENCH)/core_bench.c $(wildcard $(EXITSTATS)/shim/*/*.h) $(NEW_FILES) \
 		$(B)/selftests.done
 	@mkdir -p $(@D)
@@ -36,15 +36,15 @@ HEADER_leaves := variant,ept,leaf,vcpus,smallest,median
 HEADER_memory := variant,ept,what,bytes
 HEADER_boot := exitstats,ept,instructions,exits
 
-#:: What it costs
-#: make bench [CPU=]                 what exitstats costs: tables, out/bench/*.csv and exits.svg
+#:: Cost
+#: make bench [CPU=]                 the cost of exitstats: tables, out/bench/*.csv and exits.svg
 .PHONY: bench bench-lab bench-cores
 bench: bench-lab bench-cores
 	@cd $(OUT)/bench; awk -v plot=$(B)/bench.dat -f $(BENCH)/report.awk *.csv
 	@cd $(OUT)/bench; gnuplot -e "added='$(B)/bench.dat'" $(BENCH)/bench.gp
 	@echo "in $(OUT)/bench: exits.svg and the figures as *.csv"
 
-# Only in an emulator cycles are instructions.
+# Cycles are instructions only in an emulator.
 bench-lab: LAB_EMULATOR := bochs
 bench-lab: lab $(call needs,bench)
 	@$(call lab,bench,BENCH_LAB="$(BENCH_LAB)")
@@ -56,8 +56,8 @@ bench-cores: $(B)/core_bench
 	@echo "  on this machine's cores" >&2
 	@$< > $(OUT)/bench/cores.csv
 
-# The inlines of the hot path, and the leaves without the mask of the guest's index, with the
-# kernel's own flags
+# Built with the kernel's own flags: the inline functions of the hot path, and the leaves'
+# code without array_index_nospec()
 HOTPATH := $(B)/hotpath/hotpath.o $(B)/hotpath/unmasked.o
 $(HOTPATH) &: $(BENCH)/hotpath.c $(B)/kernel.done
 	@mkdir -p $(@D)
@@ -68,7 +68,7 @@ $(HOTPATH) &: $(BENCH)/hotpath.c $(B)/kernel.done
 	@$(PROGRESS) "building the hot path's inlines" $(@D)/log \
 		$(KMAKE) M=$(@D) hotpath.o unmasked.o
 
-# The object code, for make test
+# Tests of the object code, for make test
 .PHONY: test-code
 STRUCTURE := $(HOTPATH) $(B)/variants/unpatched.done $(B)/variants/off.done
 test-code: $(STRUCTURE)

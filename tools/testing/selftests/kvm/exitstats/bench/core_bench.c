@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * core_bench: what counting an exit costs on this machine's own cores.
+ * core_bench: the cost of counting an exit on this machine's own cores.
  *
  *	core_bench			CSV: way, threads, median, minimum, rounds
  *
- * The accounting is arch/x86/kvm/exitstats.h itself, on the selftests' shim of
- * a kernel. A thread is a vCPU that does nothing but exit, and has a core to itself; the figures are
- * TSC cycles for one exit. Each way includes the RDTSC that KVM executes after
- * every exit anyway: "kvm" is that alone, and what a way adds is the difference.
+ * The accounting is arch/x86/kvm/exitstats.h itself, built with the selftests' shim. Each
+ * thread is a vCPU that only exits, on its own core; the figures are TSC cycles per exit.
+ * Each way includes the RDTSC that KVM executes after every exit anyway. "kvm" is that
+ * RDTSC alone, so the cost of a way is the difference to it.
  *
- * The rounds of the ways take turns, so that what else the machine does meets them
- * alike. A round in which the threads did not run side by side, as one of them was
- * scheduled out, is left out. The figure to compare is the median of the others over
- * all threads: in the quickest rounds two that share a counter hardly met.
+ * The rounds of the ways alternate, so that other load on the machine affects all ways
+ * alike. Rounds in which the threads did not run side by side, because one of them was
+ * scheduled out, are discarded. Compare the median of the others over all threads: in the
+ * quickest rounds, threads that share a counter hardly met.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -25,15 +25,15 @@
 #include "exitstats_reasons.c"
 
 #define ROUNDS		501
-#define EXITS		2000		/* a round */
+#define EXITS		2000		/* per round */
 #define MAX_THREADS	256
 
 static struct kvm vm;
 static struct kvm_vcpu vcpus[MAX_THREADS];
-static u16 reasons[MAX_THREADS][64];	/* a cache line and more to each */
+static u16 reasons[MAX_THREADS][64];	/* at least one cache line per thread */
 static const u16 mix[4] = { 10, 1, 30, 48 };
 
-/* The naive way's, as in naive.patch */
+/* Counters of the naive way, as in naive.patch */
 static struct {
 	_Alignas(4096) u64 exits;
 	u64 cycles, exits_by_reason[86], cycles_by_reason[86];
@@ -59,7 +59,7 @@ static __always_inline void exit_exitstats(struct kvm_vcpu *vcpu, u16 *reason)
 
 	kvm_exitstats_exit(vcpu, *reason);
 	barrier();
-	/* What KVM reads the TSC for, without exitstats */
+	/* KVM reads the TSC here even without exitstats. */
 	tsc = kvm_exitstats_exit_tsc(vcpu);
 	OPTIMIZER_HIDE_VAR(tsc);
 	kvm_exitstats_enter(vcpu);
@@ -119,7 +119,7 @@ static const struct way {
 #define EXITSTATS	2
 #define NR_WAYS		4
 
-/* When each thread began and ended each round */
+/* Begin and end of each thread's rounds */
 static struct round {
 	u64 start, end;
 } rounds[NR_WAYS][ROUNDS][MAX_THREADS];
@@ -236,9 +236,9 @@ static void bench_ways(int threads)
 }
 
 /*
- * One more thread does nothing but read the totals of all vCPUs, which no guest can:
- * each of its readings would be an exit. It is the last one; the others count. A
- * round in which it did not run is no round.
+ * One more thread, the last one, only reads the totals of all vCPUs, faster than any guest
+ * can, as each reading in a guest is an exit. The other threads count. Rounds in which the
+ * reader did not run are discarded.
  */
 static struct {
 	_Alignas(4096) u64 count;

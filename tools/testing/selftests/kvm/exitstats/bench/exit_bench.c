@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * exit_bench: what a VM exit, a read of the leaves and a vCPU cost, for the lab.
+ * exit_bench: measure the cost of a VM exit, of reading the leaves and of a vCPU, in the lab.
  *
  *	exit_bench exits LABEL		round trips of four kinds of exits
  *	exit_bench exits LABEL other	the same for a VM that does not count, beside
@@ -9,13 +9,14 @@
  *	exit_bench memory LABEL		memory of a vCPU and of a VM
  *
  * It prints lines of CSV: LABEL, 1 with EPT or NPT and 0 without, case, figures. A round
- * trip has two: the smallest and the median of ROUNDS that the guest measures by RDTSC. No
- * tick of the host is in the smallest. In the lab the TSC counts instructions.
+ * trip has two figures: the smallest and the median of ROUNDS that the guest measures with
+ * RDTSC. The smallest one is without a tick of the host. In the lab, the TSC counts
+ * instructions.
  *
- * The guest is this program: its memory is the process's own, at the same
- * addresses, so link it statically and at a fixed address. It needs nothing of the
- * selftests' library, whose VMs all have an interrupt controller in the kernel: HLT
- * would not get to userspace there.
+ * The guest runs this program's own code: its memory is that of the process, at the same
+ * addresses, so link it statically and at a fixed address. It does not use the selftests'
+ * library, whose VMs all have an in-kernel interrupt controller: HLT would not exit to
+ * userspace there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,20 +38,20 @@
 #define ROUNDS		2000
 
 #define PAGE		4096ul
-#define MEMORY_START	0x400000ul	/* where ld puts a static program */
+#define MEMORY_START	0x400000ul	/* ld's address for a static program */
 #define MEMORY_SIZE	0x800000ul
 #define TSS_ADDRESS	0xfffbd000ul	/* three pages that the guest does not use */
 
-#define PORT_IDLE	0x80		/* answered by nobody */
+#define PORT_IDLE	0x80		/* no device has this port */
 #define PORT_DONE	0x81
 
-/* One that no CPUID table has */
+/* A leaf that no CPUID table has */
 #define LEAF_UNKNOWN	0x4ffffff0
 
 #define MSR_APIC_BASE	0x1b
 #define APIC_BASE_X2	(3u << 10)	/* enabled, x2APIC */
 #define MSR_X2APIC_ICR	0x830
-#define ICR_NOBODY	(0x55ull << 32 | 0x40)	/* fixed, to an APIC that is not there */
+#define ICR_NOBODY	(0x55ull << 32 | 0x40)	/* fixed, to an APIC that does not exist */
 
 static _Alignas(PAGE) uint64_t pml4[512], pdpt[512], pd[512];
 static _Alignas(PAGE) char stack[4 * PAGE];
@@ -66,7 +67,7 @@ static void die(const char *why)
 	exit(1);
 }
 
-/* The guest */
+/* Guest code */
 
 static inline uint64_t rdtsc(void)
 {
@@ -107,7 +108,7 @@ static inline void hlt(void)
 	asm volatile("hlt" : : : "memory");
 }
 
-/* It has no SSE. */
+/* The guest cannot use SSE. */
 #define DEFINE_GUEST(name, before, insns)			\
 static __attribute_noinline__					\
 __attribute__((target("general-regs-only")))			\
@@ -133,7 +134,7 @@ DEFINE_GUEST(port_io, (void)0, write_port(PORT_IDLE))
 DEFINE_GUEST(unknown_leaf, (void)0, cpuid(LEAF_UNKNOWN, 0))
 DEFINE_GUEST(leaf, (void)0, cpuid(leaf, selector))
 
-/* The host */
+/* Host code */
 
 static void map_guest(int vm)
 {
@@ -179,7 +180,7 @@ static int create_vcpu(int vm, unsigned long id)
 	return vcpu;
 }
 
-/* In 64-bit mode, at @entry, with the CPUID leaves that a VMM would give it */
+/* Start in 64-bit mode at @entry, with the CPUID leaves that a VMM would set. */
 static void set_up_vcpu(int vcpu, void (*entry)(void))
 {
 	struct kvm_segment code = {
@@ -282,7 +283,7 @@ static void print_rounds(const char *name)
 	fflush(stdout);
 }
 
-/* Each measurement in a process of its own leaves nothing to the next one. */
+/* Run each measurement in its own process, so that it does not affect the next one. */
 #define in_child(code)						\
 do {								\
 	int __status;						\
@@ -311,7 +312,7 @@ static void bench_exit(const char *name, void (*entry)(void), bool irqchip, bool
 {
 	int vm, vcpu;
 
-	/* With an APIC: a vCPU without one takes a shortcut from all the others. */
+	/* Give it an APIC: while a vCPU has none, KVM takes a slower path for all vCPUs. */
 	if (other) {
 		vm = create_vm();
 		set_exitstats(vm, true);
@@ -374,7 +375,7 @@ static void bench_leaves(void)
 	}
 }
 
-/* With the free pages on the CPUs' own lists, thousands, which freeram leaves out */
+/* Include the thousands of free pages on per-CPU lists, which freeram does not count. */
 static uint64_t free_memory(void)
 {
 	FILE *zones = fopen("/proc/zoneinfo", "re");
@@ -393,7 +394,7 @@ static uint64_t free_memory(void)
 	return (uint64_t)info.freeram * info.mem_unit + pages * PAGE;
 }
 
-/* RCU frees what the VMs before left, and takes its time. */
+/* Wait until RCU has freed the memory of earlier VMs. */
 static void let_memory_settle(void)
 {
 	uint64_t last;
@@ -426,8 +427,8 @@ static uint64_t memory_of_vm(int vms)
 }
 
 /*
- * Free memory, for all that hangs on them, and the exact size of the slab's objects.
- * Nothing is freed in between, and the first ones use up what the caches hold.
+ * Measure the free memory, for everything that belongs to vCPUs and VMs, and the exact size
+ * of the slab objects. Free nothing in between: the first ones use up what caches hold.
  */
 static void bench_memory(void)
 {
@@ -445,7 +446,7 @@ static void bench_memory(void)
 	while (slabs && fgets(line, sizeof(line), slabs)) {
 		if (sscanf(line, "kvm_vcpu %lu %lu %lu", &active, &objects, &size) == 3)
 			print_figure("vcpu_struct", size);
-		/* Of the two kinds of ledgers, those of this VM are there. */
+		/* Only this VM's kind of ledgers has active objects. */
 		if ((sscanf(line, "kvm_exitstats %lu %lu %lu", &active, &objects, &size) == 3 ||
 		     sscanf(line, "kvm_exitstats_hist %lu %lu %lu", &active, &objects,
 			    &size) == 3) && active)

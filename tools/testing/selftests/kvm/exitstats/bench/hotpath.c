@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The inlines of exitstats.h as functions, compiled as the kernel compiles KVM, for
- * structure.sh to look at their instructions.
+ * The inline functions of exitstats.h as real functions, compiled with the kernel's flags,
+ * so that structure.sh can inspect their instructions.
  */
 #include "exitstats.h"
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# report.awk -v plot=FILE *.csv: the tables of `make bench`, from out/bench, and
-# FILE, the added instructions, for bench.gp. Ratios stand beside their targets.
+# report.awk -v plot=FILE *.csv: print the tables of `make bench` from out/bench, with the
+# targets, and write the added instructions to FILE, for bench.gp.
 
 BEGIN {
 	FS = ","
 	nv = split("unpatched compiled_out off off_beside_on on histogram naive hist tracing", variants, " ")
 	ne = split("cpuid wrmsr hlt port_io unknown_leaf", exits, " ")
-	# A Linux guest has exits for about half as many.
+	# Pessimistic: a Linux guest has exits for about half as many reasons.
 	reasons = 30
 	name["unpatched"] = "unpatched"
 	name["compiled_out"] = "CONFIG_KVM_EXITSTATS=n"
@@ -77,12 +77,12 @@ function show_trips(figures,	v, e, ept)
 
 function show_exits(	v, e)
 {
-	title("Round trip of an exit in the lab, instructions; after the first row, what is added.")
+	title("Round trip of an exit in the lab, instructions; after the first row, the additional ones.")
 	print "Smallest of 2000; two runs in one boot differ by at most " most_apart + 0 "."
 	show_trips(trip)
 	print "\nThe median of 2000:"
 	show_trips(middle)
-	print "WRMSR is handled in the fastpath, which the naive way does not see."
+	print "The fastpath handles WRMSR; the naive way does not count it."
 	print "unknown: CPUID of a leaf that the VM has no entry for."
 	if (!plot)
 		return
@@ -116,7 +116,7 @@ function show_leaves(	n, v, i, l, leaves, vcpus)
 
 function show_memory(	v, ept)
 {
-	title("Memory, bytes: free memory that 512 more vCPUs and 256 more VMs take, each.")
+	title("Memory, bytes: free memory that each of 512 more vCPUs and 256 more VMs takes.")
 	printf "%-24s%30s%33s\n%-24s", "", "ept=1", "ept=0", ""
 	for (ept = 1; ept >= 0; ept--)
 		printf "%11s%11s%11s", "vCPU", "(struct)", "VM"

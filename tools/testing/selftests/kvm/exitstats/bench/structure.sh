@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# structure.sh B: what is promised about KVM's object code, as TAP.
+# structure.sh B: check the promises about KVM's object code, and print TAP.
 #
 # The builds to compare are B/linux (exitstats on), B/variants/off (the series with
-# CONFIG_KVM_EXITSTATS=n) and B/variants/unpatched; B/hotpath/hotpath.o has the inlines
-# of exitstats.h as functions, B/hotpath/unmasked.o exitstats_cpuid.c without its
-# array_index_nospec(). Where a test says that something is absent, another
-# says that it would have been seen.
+# CONFIG_KVM_EXITSTATS=n) and B/variants/unpatched. B/hotpath/hotpath.o has the inline
+# functions of exitstats.h as real functions; B/hotpath/unmasked.o is exitstats_cpuid.c
+# without array_index_nospec(). For each test that something is absent, another one
+# checks that the script would have found it.
 set -eu
 
 b=$1
@@ -17,21 +17,21 @@ hotpath=$b/hotpath/hotpath.o
 TAP_NAME=structure
 . "$(dirname "$0")/../../../../../../scripts/tap.sh"
 
-# Instructions and relocations. The names that objdump puts beside the addresses are
-# left out: where gcc has merged two functions, it takes either one's. Line numbers
-# of WARN() and the like are in tables of data, which are not compared.
+# Print instructions and relocations. Remove the names that objdump adds to addresses: if
+# gcc has merged two functions, it prints either name. Line numbers of WARN() and the like
+# are in data tables, which are not compared.
 code()
 {
 	objdump -dr --no-show-raw-insn "$1" | sed '1,3d; s/ *<[^>]*>//'
 }
 
-# The same, of one function
+# The same for one function
 code_of()
 {
 	objdump -dr --no-show-raw-insn --disassemble="$2" "$1" | grep -P '^\s*[0-9a-f]+:\s'
 }
 
-# How many more of an instruction does an object have than the unpatched one?
+# Print how many more of an instruction an object has than the unpatched one.
 more()
 {
 	objdump -d --no-show-raw-insn "$b/linux/$1" "$unpatched/$1" |
@@ -61,11 +61,11 @@ for object in x86 vmx/vmx svm/svm cpuid; do
 	code "$b/linux/$object" > "$b/hotpath/on.s"
 	[ -s "$b/hotpath/unpatched.s" ] && ! cmp -s "$b/hotpath/unpatched.s" "$b/hotpath/on.s" &&
 		seen=0 || seen=1
-	ok $seen "CONFIG_KVM_EXITSTATS=y: that of $object is not"
+	ok $seen "CONFIG_KVM_EXITSTATS=y: the code of $object differs"
 done
 
-# On: the inlines, with the RDTSC that each may have. What counts an exit in several
-# pieces is not part of the hot path.
+# On: the inline functions, and the number of RDTSCs that each may have. The function for
+# exits in several pieces is not part of the hot path.
 for function in enter:1 exit:1 exit_tsc:1; do
 	rdtsc=${function#*:}
 	function=hotpath_${function%:*}
@@ -73,7 +73,7 @@ for function in enter:1 exit:1 exit_tsc:1; do
 	grep -qE 'lock|xchg.*\(' "$b/hotpath/function.s" && seen=1 || seen=0
 	[ -s "$b/hotpath/function.s" ] || seen=1
 	ok $seen "$function has no LOCK prefix"
-	# Neither a call nor a jump to another function: the latter has a relocation.
+	# There must be neither a call nor a jump to another function, which has a relocation.
 	grep -E 'call|R_X86_64_(PLT32|PC32)' "$b/hotpath/function.s" |
 		grep -qvE 'call +[0-9a-f]+$|__kvm_exitstats_enter_rare|__x86_return_thunk|kvm_exitstats_key' &&
 		seen=1 || seen=0
@@ -96,8 +96,8 @@ for object in x86:0 vmx/vmx:3 svm/svm:2; do
 	ok $seen "$object has $rdtsc RDTSC more"
 done
 
-# The guest's selector: array_index_nospec()'s three instructions for an account and a bucket,
-# and for an exit reason. gcc may put others ahead of the last one.
+# The guest's selector: find the three instructions of array_index_nospec() for an account
+# and a bucket, and for an exit reason. gcc may put others before the last one.
 masked()
 {
 	objdump -dr --no-show-raw-insn "$1" | awk '
@@ -110,7 +110,7 @@ masked()
 }
 [ "$(masked "$b/linux/arch/x86/kvm/exitstats_cpuid.o")" = 2 ] &&
 	[ "$(masked "$b/linux/arch/x86/kvm/exitstats_reasons.o")" = 1 ] && seen=0 || seen=1
-ok $seen "exitstats_cpuid and exitstats_reasons mask what it takes from the guest's selector"
+ok $seen "exitstats_cpuid and exitstats_reasons mask indices from the guest's selector"
 [ -s "$b/hotpath/unmasked.o" ] && [ "$(masked "$b/hotpath/unmasked.o")" = 0 ] && seen=0 || seen=1
-ok $seen "without array_index_nospec() it does not"
+ok $seen "without array_index_nospec(), exitstats_cpuid does not"
 exit $failed

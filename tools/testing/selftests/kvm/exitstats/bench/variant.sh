@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# variant.sh B NAME [PATCH]: build KVM's modules once more, in B/variants/NAME, to
-# load into the very kernel that is in B/linux.
+# variant.sh B NAME [PATCH]: make a tree in B/variants/NAME, for building variants of KVM's
+# modules that the kernel in B/linux can load. NAME decides:
 #
-#	unpatched	as they are without the series
+#	unpatched	without the series
 #	off		with the series, CONFIG_KVM_EXITSTATS=n
-#	mutant-*	with the series, and PATCH
+#	mutant-*	with the series and PATCH
 #	checked		with the series
-#	other		as they are without the series, and PATCH
+#	other names	without the series, with PATCH
 #
-# Only what M= needs is there, most of it by hard links.
+# The tree has only the files that a build with M= needs, most of them as hard links.
 set -eu
 
 b=$1
@@ -24,7 +24,7 @@ cd "$b/linux"
 cp -al --parents Makefile .config Module.symvers arch/x86 include scripts virt tools/objtool \
 	"$tree"
 
-# What kbuild writes in place, it must not write through a link.
+# kbuild writes these in place, so they must not be hard links.
 rm -rf "$tree/arch/x86/kvm" "$tree/virt/kvm"
 cp -a --parents arch/x86/kvm virt/kvm "$tree"
 cd "$tree"
@@ -36,7 +36,7 @@ case $name in
 mutant-* | checked)
 	;;
 *)
-	# M= takes the configuration from these two as it finds them.
+	# A build with M= takes the configuration from these two files.
 	sed -i '/CONFIG_KVM_EXITSTATS/d' include/config/auto.conf include/generated/autoconf.h
 	[ "$name" = off ] || {
 		xargs rm -f < "$b/new.applied"

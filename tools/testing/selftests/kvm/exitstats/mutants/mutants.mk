@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make mutants: build KVM with each of these patches, and see the case that its first
-# line names fail. One that does not is a hole in the selftest.
+# make mutants: build KVM with each of these patches, and check that the test case named in
+# its first line fails. If it does not, the selftest has a gap.
 
 MUTANTS := $(basename $(notdir $(wildcard $(EXITSTATS)/mutants/*.patch)))
 caught-by = $(shell sed -n '1s/.*Caught by: //p' $(firstword $(wildcard \
 	$(EXITSTATS)/mutants/$(1).patch $(EXITSTATS)/mutants/san/$(1).patch)))
 mutant-program = $(firstword $(caught-by))
 mutant-cases = $(patsubst %,-r %,$(wordlist 2,9,$(caught-by)))
-# unload_test takes the modules itself, and has no cases.
+# unload_test loads the modules itself, and has no cases.
 mutant-run = $(mutant-program) $(if $(filter unload_test,$(mutant-program)),/modules/mutant-$(1)/,$(mutant-cases))
 
-# The bound test is the kernel's source in userspace; the others need modules.
+# exitstats_bound_test runs the kernel's source in userspace; the others need modules.
 MUTANTS_BOUND := $(basename $(notdir $(shell grep -l 'by: exitstats_bound_test' $(EXITSTATS)/mutants/*.patch)))
 MUTANTS_LAB := $(filter-out $(MUTANTS_BOUND),$(MUTANTS))
 
-# A variant that make bench and make test know, but with the mutant's patch, for modules
-# of which nothing but these is kept
+# Build a variant, as for make bench, with the mutant's patch, and keep only the modules.
 $(B)/variants/mutant-%.done: $(BENCH)/variant.sh $(B)/kernel.done
 	@mkdir -p $(B)/mutants/$*
 	@patch=$$(ls $(EXITSTATS)/mutants/$*.patch $(EXITSTATS)/mutants/san/$*.patch 2> /dev/null); \
@@ -38,10 +37,10 @@ $(B)/variants/mutant-%/bound_test: $(EXITSTATS)/mutants/%.patch $(B)/selftests.d
 		-I$(LINUX)/tools/arch/x86/include -isystem $(LINUX)/usr/include \
 		-I$(LINUX)/tools/testing/selftests -Ishim -o $@ exitstats_bound_test.c
 
-# What the plans know of each mutant: what catches it
+# The plans' variables: the mutants, and the test that has to catch each
 mutant-vars = MUTANTS="$(1)" $(foreach m,$(1),"caught-by.$(m)=$(call mutant-run,$(m))")
 
-# Each patch is for the tree as it stands.
+# Each patch must apply to the current tree without fuzz.
 .PHONY: mutants-apply
 mutants-apply: $(B)/tree.done
 	@wrong=; cd $(LINUX); \
@@ -51,18 +50,18 @@ mutants-apply: $(B)/tree.done
 	[ -z "$$wrong" ] || { echo "do not apply:$$wrong" >&2; exit 1; }
 
 #:: Can the tests fail?
-#: make mutants-apply                does each patch of mutants/ still apply?
-#: make mutants [CPU=]               break the series in each known way: do the tests see it?
+#: make mutants-apply                check that each patch in mutants/ still applies
+#: make mutants [CPU=]               check that the tests catch each mutant
 .PHONY: mutants mutants-san
 mutants: mutants-apply lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/variants/mutant-%.done) \
 		$(MUTANTS_BOUND:%=$(B)/variants/mutant-%/bound_test)
 	@$(call lab,mutants,$(call mutant-vars,$(MUTANTS_LAB)) MUTANTS_BOUND="$(MUTANTS_BOUND)") \
 		> $(B)/mutants.tap 2> $(B)/mutants.log; $(B)/lab -s $(B)/mutants.tap
 
-# A mutant for a sanitizer, in mutants/san/, names it where others name a case.
+# A mutant in mutants/san/ names its sanitizer first.
 MUTANTS_SAN = $(basename $(notdir $(shell grep -lE \
 	'by: ($(subst -,|,$(SAN))) ' $(EXITSTATS)/mutants/san/*.patch)))
-#: make mutants-san SAN= [CPU=]      break the series: does the sanitizer, or its test, see it?
+#: make mutants-san SAN= [CPU=]      check that sanitizers, or their tests, catch their mutants
 mutants-san: mutant-run = $(word 2,$(caught-by))
 mutants-san: mutants-apply lab $(B)/selftests.done
 	@$(MAKE) -C $(ROOT) $(MUTANTS_SAN:%=$(B)/variants/mutant-%.done)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of a kernel as arch/x86/kvm/exitstats.h, exitstats.c, exitstats_reasons.c and
+ * The parts of a kernel that arch/x86/kvm/exitstats.h, exitstats.c, exitstats_reasons.c and
  * exitstats_cpuid.c need in userspace.
  *
- * exitstats_bound_test.c has one thread and a clock of its own. bench/core_bench.c
- * defines SHIM_TIMED: it gets the processor's clock and a static key's instructions.
+ * exitstats_bound_test.c has one thread and simulates the TSC. bench/core_bench.c defines
+ * SHIM_TIMED for the real TSC and the instructions of a static key.
  */
 #ifndef EXITSTATS_SHIM_KVM_HOST_H
 #define EXITSTATS_SHIM_KVM_HOST_H
@@ -23,7 +23,7 @@
 #include <linux/moduleparam.h>
 #include <linux/types.h>
 
-/* KVM's own headers, which the source includes from its directory, and one of the tools' */
+/* Skip KVM's own headers, which the source includes, and one header of the tools. */
 #define ARCH_X86_KVM_CPUID_H
 #define ARCH_X86_KVM_X86_H
 #define _TOOLS_SLAB_H
@@ -52,7 +52,7 @@
 #define U32_MAX	((u32)~0)
 #endif
 
-/* The tools' ones take it that u64 and __u64 are the same type. */
+/* The tools' macros assume that u64 and __u64 are the same type. */
 #undef max
 #undef min
 #define max(a, b)	({ typeof(a) __a = (a); typeof(b) __b = (b); __a > __b ? __a : __b; })
@@ -63,7 +63,7 @@
 #define lower_32_bits(n) ((u32)(n))
 #define upper_32_bits(n) ((u32)((n) >> 32))
 
-/* Linux 6.1's tools have none. */
+/* Linux 6.1's tools do not have this. */
 #ifndef fallthrough
 #define fallthrough	__attribute__((__fallthrough__))
 #endif
@@ -102,7 +102,7 @@ static __always_inline u64 rdtsc(void)
 	return lo | (u64)hi << 32;
 }
 
-/* A static key that is on: five bytes of nop, and the way out that gcc must keep */
+/* An enabled static key: a nop of five bytes, and a branch target that gcc must keep */
 static __always_inline bool static_branch_on(void)
 {
 	asm goto(".byte 0x0f, 0x1f, 0x44, 0, 0" : : : : off);
@@ -124,7 +124,7 @@ static inline u64 rdtsc(void)
 
 #define static_branch_likely(key)	(*(key) > 0)
 
-/* A look at what another CPU might see in the middle of an update */
+/* Called in the middle of an update, to check what another CPU might see */
 static void (*shim_barrier_hook)(void);
 
 static inline void shim_barrier(void)
@@ -137,7 +137,7 @@ static inline void shim_barrier(void)
 #undef barrier
 #define barrier()	shim_barrier()
 
-/* And at what a writer does before a reader reads on: not while the hook itself reads */
+/* Called before each read of a reader, to let a writer continue; not during the hook itself */
 static void (*shim_read_hook)(void);
 
 static inline void shim_read(void)
@@ -156,7 +156,7 @@ static inline void shim_read(void)
 
 #endif /* SHIM_TIMED */
 
-/* One tracepoint. A test turns it on; a bench has a key that is off. */
+/* One tracepoint. The test can turn it on; the bench has a static key that is off. */
 struct kvm_vcpu;
 
 #ifdef SHIM_TIMED
@@ -186,7 +186,7 @@ static void (*shim_trace)(struct kvm_vcpu *vcpu, u32 reason, u64 cycles) __maybe
 #define preempt_disable()
 #define preempt_enable()
 
-/* A slab cache: objects with a canary behind them */
+/* A slab cache, whose objects are followed by a canary */
 #define SLAB_ACCOUNT		0
 #define GFP_KERNEL_ACCOUNT	0
 #define __GFP_NOFAIL		0
@@ -229,7 +229,7 @@ static inline void kmem_cache_free(struct kmem_cache *cache, void *p)
 #define kmem_cache_destroy(cache)	free(cache)
 #define kfree(p)			free(p)
 
-/* One thread: a list as it is */
+/* There is only one thread, so a plain list will do. */
 struct llist_node {
 	struct llist_node *next;
 };
@@ -244,13 +244,13 @@ static inline void llist_add(struct llist_node *node, struct llist_head *head)
 	head->first = node;
 }
 
-/* As integers: gcc takes it that no member of a structure is at address 0. */
+/* Compare integers: gcc assumes that no member of a structure is at address 0. */
 #define llist_for_each_entry(pos, node, member)					\
 	for (pos = (void *)((size_t)(node) - offsetof(typeof(*pos), member));	\
 	     (size_t)pos + offsetof(typeof(*pos), member);			\
 	     pos = (void *)((size_t)pos->member.next - offsetof(typeof(*pos), member)))
 
-/* Linux 6.1's tools have none. */
+/* Linux 6.1's tools do not have this. */
 #ifndef OPTIMIZER_HIDE_VAR
 #define OPTIMIZER_HIDE_VAR(var)	({ asm volatile("" : "+r" (var)); })
 #endif
@@ -269,7 +269,7 @@ struct kvm_vcpu {
 	u64 requests;
 	struct {
 #ifdef SHIM_TIMED
-		/* The pointer has a cache line of its own, as in the kernel. */
+		/* The pointer is on another cache line than the ledger, as in the kernel. */
 		_Alignas(4096) char before[0x9c0];
 #endif
 		struct kvm_vcpu_exitstats *exitstats;
@@ -308,7 +308,7 @@ struct dentry;
 #define mutex_lock(lock)	((*(lock))++)
 #define mutex_unlock(lock)	((*(lock))--)
 
-/* As on Intel: 48 bits of the ratio are a fraction. */
+/* As on Intel, 48 bits of the ratio are the fraction. */
 #define SHIM_TSC_RATIO_1	(1ull << 48)
 
 static inline u64 kvm_scale_tsc(u64 tsc, u64 ratio)

@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What there is of it is in linux/kvm_host.h. */
+/* The shim of this header is in linux/kvm_host.h. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Userspace's memory is there, and it is the program's own.
+ * Userspace memory is the program's own memory, and accesses never fault.
  */
 #ifndef EXITSTATS_SHIM_UACCESS_H
 #define EXITSTATS_SHIM_UACCESS_H
