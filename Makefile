@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# KVM exitstats. `make help` lists the commands; README says what for.
+# KVM exitstats. `make help` lists the commands, and README explains them.
 #
-# make builds; the lab's driver boots and judges (lab/README). Each file beside this one
-# has the commands of one directory.
+# make builds; the lab's driver boots and judges (lab/README). Each included file has the
+# commands of one directory.
 
-# Settings, for the command line. Those of a plan stand in the plan.
+# Settings for the command line. A plan has its own settings.
 KERNEL = 6.12
 CPU = intel
 EPT = 1
@@ -17,8 +17,8 @@ OUT = $(ROOT)/out
 ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 EXITSTATS := $(ROOT)/tools/testing/selftests/kvm/exitstats
 TOOL := $(EXITSTATS)/tool
-# LAB=kvm or LAB=bochs on the command line says what the lab runs in; the makefiles have
-# its directory by that name.
+# LAB=kvm or LAB=bochs on the command line selects the emulator. In the makefiles, LAB is the
+# lab's directory.
 LAB_EMULATOR := $(if $(filter command,$(origin LAB)),$(LAB))
 override LAB := $(EXITSTATS)/lab
 PROGRESS := $(ROOT)/scripts/progress.sh
@@ -32,12 +32,13 @@ help:
 	sed -n 's/^#:: \(.*\)/\n\1/p; s/^#: /	/p'
 
 .DELETE_ON_ERROR:
-# The kernel's own makes use all processors; parts of a test are the exception.
+# Run one recipe at a time: the kernel's own makes use all processors. The parts of a test
+# are the exception.
 ifeq ($(MAKELEVEL)$(filter part-%,$(MAKECMDGOALS)),0)
 .NOTPARALLEL:
 endif
 
-# Wrong input ends here, with one line, before anything is built.
+# Refuse wrong input with one line, before anything is built.
 refuse = $(error $(1))
 $(if $(filter 1,$(words $(CPU)))$(filter-out intel amd,$(CPU)),,$(call refuse,CPU=$(CPU): say intel or amd))
 $(if $(filter-out intel amd,$(CPU)),$(call refuse,CPU=$(CPU): neither intel nor amd))
@@ -62,7 +63,7 @@ include $(EXITSTATS)/mutants/mutants.mk
 include $(ROOT)/debian/modules.mk
 include $(ROOT)/debian/deb.mk
 
-#:: In the end
+#:: Cleaning up
 #: make clean                        remove build/ and out/
 .PHONY: clean
 clean:

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The Debian packages: the modules by DKMS, and the guest tool.
+# The Debian packages: the modules with DKMS, and the tool.
 
 DEB_PACKAGES := build-essential debhelper dh-dkms python3-docutils lintian
 
-# $(call deb-build,DIR,REVISION): in DIR, the packages of what is packaged, REVISION being
-# appended to the changelog's version
+# $(call deb-build,DIR,REVISION): build the packages in DIR, with REVISION appended to the
+# changelog's version.
 deb-build = rm -rf $(1) && mkdir -p $(1)/kvm-exitstats && cd $(ROOT) && \
 	cp -r --parents arch include patches debian $(EXITSTATS:$(ROOT)/%=%) $(1)/kvm-exitstats && \
 	cd $(1)/kvm-exitstats && sed -i '1s/)/$(2))/' debian/changelog && \
 	$(PROGRESS) "building the packages" $(1)/build.log dpkg-buildpackage -b -us -uc
 
-#: make deb                          Debian packages of modules (DKMS) and guest tool, in out/deb
+#:: Debian
+#: make deb                          Debian packages of the modules (DKMS) and the tool, in out/deb
 .PHONY: deb
 deb: PACKAGES = $(DEB_PACKAGES) $(CHROOT_PACKAGES)
 deb: packages
@@ -20,15 +21,14 @@ deb: packages
 	@rm -rf $(OUT)/deb && mkdir -p $(OUT)/deb && cp $(BUILD)/deb/*.deb $(OUT)/deb
 	@ls -d $(OUT)/deb/*.deb
 
-# In a Debian system of its own, in namespaces of its own: what is mounted there goes
-# with them.
+# Test in a separate Debian system and in separate namespaces, whose end removes all mounts.
 CHROOT = $(BUILD)/chroot
 
-#: make test-deb                     install, upgrade and remove them in a chroot
+#: make test-deb                     install, upgrade and remove the packages in a chroot
 .PHONY: test-deb
 test-deb: CHROOT_PACKAGES := debootstrap
 test-deb: apt-lists deb lab
-	@[ "$$(id -u)" = 0 ] || { echo "make test-deb makes a chroot: run it as root" >&2; exit 1; }
+	@[ "$$(id -u)" = 0 ] || { echo "make test-deb needs a chroot: run it as root" >&2; exit 1; }
 	@$(call deb-build,$(BUILD)/deb-next,+next)
 	@rm -rf $(CHROOT); \
 	archives=$$(apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \

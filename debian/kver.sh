@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# kver.sh VERSION FLAVOUR [WANTED]: print the name, as of uname -r, of Debian's kernel
-# of this flavour whose package's version is WANTED: if that is not given, that of
-# linux-source-VERSION, as it is installed or would be.
+# kver.sh VERSION FLAVOUR [WANTED]: print the name, as from uname -r, of Debian's kernel of
+# this flavour whose package has the version WANTED. The default is the version of
+# linux-source-VERSION, installed or in the archive.
 set -eu
 
 source=linux-source-$1
@@ -14,6 +14,6 @@ apt-cache show ${headers:-none} 2> /dev/null | awk -v wanted="$wanted" '
 	$1 == "Package:" { kernel = substr($2, length("linux-headers-") + 1) }
 	$1 == "Version:" && $2 == wanted { print kernel; found = 1; exit }
 	END { exit !found }' || {
-	echo "apt knows no linux-headers of flavour $2 and the version of $source: ${wanted:-none}" >&2
+	echo "apt knows no linux-headers of flavour $2 in the version of $source: ${wanted:-none}" >&2
 	exit 1
 }

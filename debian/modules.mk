@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# KVM's modules for a kernel of Debian's, and that kernel in the lab with them.
+# KVM's modules for a Debian kernel, and a test of that kernel with them in the lab.
 
-# The kernel of the test if KVER does not say: small, and the default KERNEL's
+# Flavour of the test's kernel without KVER: the smaller one
 FLAVOUR := cloud-amd64
 MODULES_DIR = $(BUILD)/modules/$(KVER)
 MODULES_OUT = $(OUT)/modules/$(KVER)
 
-# Without lists, apt knows nothing of kernels.
+# apt needs package lists to find kernels.
 .PHONY: apt-lists
 apt-lists:
 	@mkdir -p $(BUILD)
 	@apt-cache show linux-base > /dev/null 2>&1 || [ "$$(id -u)" != 0 ] || \
 		$(PROGRESS) "asking apt for its lists" $(BUILD)/apt.log apt-get update
 
-#:: Debian
 #: make modules KVER=$(uname -r)     KVM's modules for a Debian kernel, in out/modules/KVER
 .PHONY: modules modules-build
 modules: modules-build
@@ -43,7 +42,7 @@ $(MODULES_DIR)/done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/stage.sh $(ROOT)/de
 		env DEBIAN_KERNEL_USE_CCACHE=y $(ROOT)/debian/modules.sh build $(KVER) $(@D)/linux
 	@touch $@
 
-# Debian's kernel itself is only unpacked here, not installed.
+# Unpack Debian's kernel here; do not install it.
 $(MODULES_DIR)/image.done:
 	@rm -rf $(@D)/image && mkdir -p $(@D)/image
 	@cd $(@D)/image && package=linux-image-$(KVER) && \
@@ -55,7 +54,7 @@ $(MODULES_DIR)/image.done:
 		done && mv boot/vmlinuz-* stock/vmlinuz && rm -rf boot lib usr
 	@touch $@
 
-#: make test-modules [KVER=] [CPU=]  Debian's own kernel with these modules: the selftests
+#: make test-modules [KVER=] [CPU=]  run the selftests on Debian's own kernel with these modules
 .PHONY: test-modules test-stock
 test-modules: apt-lists
 	@kver=$(KVER); [ "$$kver" ] || kver=$$($(ROOT)/debian/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1; \

@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# modules.sh prepare|build KVER DIR: KVM's modules with the series, for Debian's kernel
-# KVER. DKMS, which must not install packages, calls this as make modules does.
+# modules.sh prepare|build KVER DIR: build KVM's modules with the series for Debian's kernel
+# KVER. Both make modules and DKMS call this; as DKMS must not install packages, neither
+# does this script.
 #
-#	prepare		make DIR: KVM's source with the series
-#	build		build there arch/x86/kvm/{kvm,kvm-intel,kvm-amd}.ko
+#	prepare		make DIR with KVM's source and the series
+#	build		build arch/x86/kvm/{kvm,kvm-intel,kvm-amd}.ko in DIR
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,7 +27,7 @@ prepare)
 	version=$(echo "$kver" | cut -d . -f 1,2)
 	source=linux-source-$version
 
-	# The steps of the series that change KVM, and what they need beside its directories
+	# The steps of the series that change KVM, and other files that they change
 	patches=$(cd "$root/patches" && grep -l '^--- a/arch/x86/kvm' ./*.patch "$version"/*.patch)
 	others=$(cd "$root/patches" && sed -n "s,^--- a/,$source/,p" $patches |
 		grep -v /arch/x86/kvm/ | sort -u)
@@ -48,9 +49,9 @@ build)
 	stock=$(find "/lib/modules/$kver/kernel/arch/x86/kvm" -name 'kvm.ko*' 2> /dev/null || :)
 	want=$(modinfo -F vermagic ${stock:-kvm.ko})
 	[ "$(modinfo -F vermagic kvm.ko)" = "$want" ] ||
-		die "kvm.ko has another vermagic than $stock"
+		die "the vermagic of kvm.ko differs from that of $stock"
 	;;
 *)
-	die "$1: prepare or build?"
+	die "$1: neither prepare nor build"
 	;;
 esac

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# packages.sh KVER: what is to be installed to build modules for Debian's kernel KVER:
-# its linux-headers, and the linux-source of that very version. Nothing is printed if
-# all is there; what cannot be, or has another version already, is an error.
+# packages.sh KVER: print the packages to install for building modules for Debian's kernel
+# KVER: its linux-headers, and the linux-source of the same version. Print nothing if both
+# are installed. It is an error if they are unavailable, or installed in another version.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,7 +22,7 @@ version=$(echo "$kver" | sed -nE 's/^([0-9]+\.[0-9]+)\.[0-9]+[^-]*(-[0-9]+)?(-cl
 headers=linux-headers-$kver
 source=linux-source-$version
 
-# $2 belongs to package $1: its version, or if it is not there the one that would be
+# Print the installed version of package $1, which owns file $2, or its version in the archive.
 version_of()
 {
 	if [ -e "$2" ]; then
@@ -38,7 +38,7 @@ wanted=$(version_of "$headers" "/usr/src/$headers/Makefile")
 have=$(version_of "$source" "/usr/src/$source.tar.xz")
 if [ ! -e "/usr/src/$source.tar.xz" ] || [ "$have" != "$wanted" ]; then
 	apt-cache show "$source=$wanted" > /dev/null 2>&1 ||
-		die "needs $source of version $wanted, and apt knows none: take a newer kernel"
+		die "needs $source of version $wanted, which apt does not know: use a newer kernel"
 	[ ! -e "/usr/src/$source.tar.xz" ] ||
 		die "is $wanted, but $source is $have; as root: apt-get install $source=$wanted"
 	echo "$source=$wanted"

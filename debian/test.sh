@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# test.sh VERSION FLAVOUR: the packages beside this, 1/*.deb and the newer 2/*.deb, on
-# the Debian system that make test-deb makes for it, and a kernel that is updated
-# from the last but one in the archive to the last.
+# test.sh VERSION FLAVOUR: test the packages in this directory, 1/*.deb and the newer
+# 2/*.deb, in the Debian system of make test-deb, with an update from the last but one
+# kernel in the archive to the last one.
 set -u
 
 here=$(dirname "$0")
@@ -25,7 +25,7 @@ tap()
 	ok $? "$what"
 }
 
-# Where modprobe would take the modules of kernel $1 from: below directory $2
+# Would modprobe load the modules of kernel $1 from below directory $2?
 modules_from()
 {
 	for m in kvm kvm_intel kvm_amd; do
@@ -54,20 +54,20 @@ new_kernel=$("$here/kver.sh" "$1" "$flavour" "$new") || exit 1
 old_kernel=$("$here/kver.sh" "$1" "$flavour" "$old") || exit 1
 
 echo 1..14
-tap "install, with the headers of $old_kernel" \
+tap "install with the headers of $old_kernel" \
 	$install "$here"/1/*.deb "linux-headers-$old_kernel" "$source=$old"
-tap "the modules have precedence" ours "$old_kernel"
-tap "the guest tool, its page and completion" sh -c 'exitstats --version &&
+tap "the modules override the kernel's own" ours "$old_kernel"
+tap "the tool, its manual page and completion are installed" sh -c 'exitstats --version &&
 	[ -e /usr/share/man/man1/exitstats.1.gz ] &&
 	bash -n /usr/share/bash-completion/completions/exitstats'
-tap "the guest's driver" sh -c "modinfo -k $old_kernel -n exitstats_pmu | grep /updates/dkms/"
+tap "the guest's driver is installed" sh -c "modinfo -k $old_kernel -n exitstats_pmu | grep /updates/dkms/"
 tap "upgrade" $install "$here"/2/*.deb
-tap "the newer modules have precedence" ours "$old_kernel"
+tap "the newer modules override the kernel's own" ours "$old_kernel"
 tap "the older ones are gone" sh -c '[ "$(dkms status | grep -c .)" = 2 ] &&
 	ls -d /usr/src/kvm-exitstats-*+next /usr/src/exitstats-pmu-*+next'
 tap "update the kernel to $new_kernel" $install "linux-headers-$new_kernel" "$source=$new"
-tap "the modules are there for it" ours "$new_kernel"
-tap "and still for $old_kernel" ours "$old_kernel"
+tap "the modules exist for $new_kernel" ours "$new_kernel"
+tap "the modules still exist for $old_kernel" ours "$old_kernel"
 
 dkms=$(cd /usr/src && ls -d kvm-exitstats-* | sed 's,s-,s/,')
 dkms remove "$dkms" -k "$old_kernel" >> "$here/log" 2>&1
@@ -79,4 +79,4 @@ dkms build "$dkms" -k 5.10.0-1-amd64 >> "$here/log" 2>&1
 tap "a kernel without patches is excluded (status $?)" [ $? = 77 ]
 
 tap "remove" apt-get purge -y kvm-exitstats-dkms exitstats-pmu-dkms exitstats
-tap "Debian's modules are back, and nothing is left" gone
+tap "Debian's modules are back, and no files are left" gone

@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# apply.sh apply|unapply TREE WORK: put the series on a kernel tree of the user's,
-# or take it off, bit for bit. WORK is for what is made on the way.
+# apply.sh apply|unapply TREE WORK: apply the series to a user's kernel tree, or remove it
+# bit for bit. WORK is a directory for temporary files.
 #
-# The journal TREE/.exitstats holds what the series makes of its files (new/), those
-# of them that were there before (old/), and the names of all. It is complete and on
-# disk before the first file changes, and goes when the last one is back. Files
-# change one by one, by rename. So whatever interrupts this, either command goes on
-# from there: apply to the end, unapply to the beginning. The directory TREE is locked
-# meanwhile, by whatever this has started as well: of what was killed, the last write
-# may yet be under way. (NFS does not lock directories.)
+# The journal TREE/.exitstats has the files of the series in their new version (new/), their
+# old version if they existed (old/), and all their names. It is complete and on disk before
+# the first file changes, and is removed after the last one is restored. Files change one by
+# one, by rename. So after any interruption, either command can continue: apply to the end,
+# unapply back to the beginning. The directory TREE is locked meanwhile. Child processes
+# inherit the lock, as the last write of a killed command may still be under way. (NFS does
+# not lock directories.)
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,10 +26,10 @@ die()
 	exit 1
 }
 
-# A directory that is there stays as it is.
+# Do not change the attributes of existing directories.
 copy="rsync -pog --no-implied-dirs"
 
-# Those of the series' files that are neither as they were nor as the series has them
+# List the files that have neither their old content nor that of the series.
 edited()
 {
 	while read -r file; do
@@ -41,7 +41,7 @@ edited()
 }
 
 exec 9< "$tree"
-flock -w 60 9 2> /dev/null || [ $? != 1 ] || die "another make apply or unapply is at work there"
+flock -w 60 9 2> /dev/null || [ $? != 1 ] || die "another make apply or unapply is running there"
 
 rm -rf "$journal.tmp"
 if [ -d "$journal" ]; then
@@ -50,7 +50,7 @@ if [ -d "$journal" ]; then
 	[ -z "$edited" ] || die "changed since the series was applied, and would be lost:
 $edited"
 elif [ "$what" = unapply ]; then
-	die "no series that make apply has put there"
+	die "no series from make apply is there"
 else
 	version=$("$here/version.sh" "$tree")
 	[ -d "$root/patches/${version:-none}" ] ||
@@ -59,7 +59,7 @@ else
 	[ ! -e "$tree/arch/x86/kvm/exitstats.h" ] ||
 		die "has the series already, not from make apply"
 	rm -rf "$work"
-	"$here/stage.sh" "$version" "$tree" "$work" || die "left as it was"
+	"$here/stage.sh" "$version" "$tree" "$work" || die "not changed"
 
 	mkdir -p "$journal.tmp/old" "$journal.tmp/tmp"
 	cp -a "$work" "$journal.tmp/new"
@@ -70,7 +70,7 @@ else
 	mv -T "$journal.tmp" "$journal"
 fi
 
-# Not the times: kbuild must see that the files have changed.
+# Do not preserve times: kbuild must see that the files have changed.
 if [ "$what" = apply ]; then
 	$copy -c --files-from="$journal/names" --temp-dir="$journal/tmp" "$journal/new" "$tree"
 	sync -f "$tree"
@@ -79,8 +79,8 @@ else
 	rm -f "$journal/done"
 	(cd "$journal/old" && find . -type f -printf '%P\n') |
 		$copy -c --files-from=- --temp-dir="$journal/tmp" "$journal/old" "$tree"
-	# What was added goes with what was built from it, and with its directories, of
-	# which some may have been made when apply was interrupted, and some not.
+	# Remove added files, what was built from them, and their directories, which may not
+	# all exist if apply was interrupted.
 	cd "$tree"
 	while read -r file; do
 		[ ! -e "$journal/old/$file" ] || continue

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# apply_test.sh B DIR KILLS: does apply.sh do what it promises? As TAP. The trees are
-# made in DIR: what the series changes in B/linux, as it was, the top Makefile, which
-# is all that apply.sh looks at beside, and a neighbour of a new file. KILLS is how
-# often it is killed each way.
+# apply_test.sh B DIR KILLS: test apply.sh, and print TAP. The trees in DIR have the original
+# version of the files in B/linux that the series changes, the top Makefile, which is the
+# only other file that apply.sh reads, and a neighbour of a new file. The test kills apply.sh
+# KILLS times in each way.
 set -u
 
 b=$1
@@ -28,7 +28,7 @@ series()
 	"$here/apply.sh" "$1" "$tree" "$dir/work" 2> "$dir/says"
 }
 
-# Names, kinds, modes, owners and contents of all but the series' journal, and git's
+# Names, kinds, modes, owners and contents of all files except those of the journal and of git
 print()
 {
 	(cd "$tree" && set -- \( -name .git -o -name '.exitstats*' \) -prune -o &&
@@ -41,7 +41,7 @@ same()
 	print now && diff "$dir/$1" "$dir/now" >&2
 }
 
-# As make tree has it: all that is there, and nothing of the series missing
+# Does the tree equal that of make tree, with no file of the series missing?
 applied()
 {
 	(cd "$tree" && find . -name '.exitstats*' -prune -o -type f -printf '%P\n') |
@@ -51,7 +51,7 @@ applied()
 	[ ! -s "$dir/differ" ] && (cd "$tree" && xargs ls < "$b/new.applied") > /dev/null 2>&1
 }
 
-# did WHAT: the last command's status decides
+# did WHAT: report a test with the last command's status
 did()
 {
 	status=$?
@@ -59,7 +59,7 @@ did()
 	[ $status = 0 ] || cat "$dir/says" >&2
 }
 
-# refuses HOW TEXT WHAT: apply or unapply fails with a line like TEXT and changes nothing
+# refuses COMMAND TEXT WHAT: the command fails with a line like TEXT and changes nothing
 refuses()
 {
 	print before
@@ -67,14 +67,15 @@ refuses()
 	did "$3"
 }
 
-# Files are about to change, or have begun to.
+# Is apply.sh about to change files, or changing them?
 halfway()
 {
 	[ -d "$tree/.exitstats" ] && [ ! -e "$tree/.exitstats/done" ]
 }
 
-# killed FIRST THEN STATE: FIRST is killed at a random point, two times of three soon after
-# files begin to change, sooner each time that this came too late, and THEN must end in STATE
+# killed FIRST THEN STATE: kill command FIRST at a random point, and check that command THEN
+# ends in STATE. Two of three kills come soon after files begin to change, and sooner still
+# after one that came too late.
 killed()
 {
 	good=0
@@ -99,7 +100,7 @@ killed()
 		elif [ "$within" = $soon ]; then
 			soon=$((soon / 2))
 		fi
-		# It may have come to its end, and then the other has nothing to do.
+		# FIRST may have completed, and then THEN may have nothing to do.
 		series "$2"
 		if [ "$3" = applied ]; then applied; else same pristine; fi && good=$((good + 1))
 	done
@@ -122,16 +123,16 @@ start=$(now)
 series apply && applied
 did "the tree is that of make tree"
 time=$(($(now) - start))
-refuses apply 'has the series already' "a second time is refused"
+refuses apply 'has the series already' "a second apply is refused"
 touch "$tree/arch/x86/kvm/exitstats.o" "$tree/arch/x86/kvm/.exitstats.o.cmd" \
 	"$tree/tools/testing/selftests/kvm/exitstats/exitstats_test"
 series unapply && same pristine
 did "unapply after a build restores each bit, name and mode"
-refuses unapply 'no series' "unapply without apply is refused"
+refuses unapply 'no series' "unapply without an apply is refused"
 
 series apply
 echo '/* mine */' >> "$tree/arch/x86/kvm/exitstats.c"
-refuses unapply 'arch/x86/kvm/exitstats.c' "unapply would lose an edit: refused, and says where"
+refuses unapply 'arch/x86/kvm/exitstats.c' "unapply that would lose an edit is refused, and names the file"
 
 new_tree
 rm -rf "$tree/.git" && cd "$tree" && git init -q && git add . &&
@@ -141,9 +142,9 @@ echo mine > notes
 print changed
 git status --short > "$dir/status"
 series apply && tail -n 1 arch/x86/kvm/x86.c | grep -q mine && [ -e arch/x86/kvm/exitstats.c ]
-did "a git tree with changes: applied, and they are still there"
+did "a git tree with changes: apply keeps the changes"
 series unapply && same changed && git status --short | cmp - "$dir/status"
-did "a git tree with changes: as it was, to git also"
+did "a git tree with changes: unapply restores it, also for git"
 cd "$dir" || exit
 
 new_tree
@@ -160,7 +161,7 @@ new_tree
 series apply
 rm -r "$tree/.exitstats/done" "$tree/tools/testing/selftests/kvm/exitstats/shim/uapi/linux"
 series unapply && same pristine
-did "interrupted between two new directories, one in the other, then unapply"
+did "apply interrupted between two nested new directories, then unapply"
 
 killed apply apply applied
 killed apply unapply pristine

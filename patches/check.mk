@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The commands of plans/check: what the tools that a maintainer runs say of the series
-# and of what stands around it. A tool that fails, or does not run, has found something
-# too.
+# The commands of plans/check: run a maintainer's tools on the series and on the rest of the
+# repository. A tool that fails or does not run counts as a finding.
 
 CHECK := $(B)/check
 CHECK_SCRIPTS := $(shell find $(ROOT)/patches $(ROOT)/scripts $(ROOT)/debian $(EXITSTATS) -name '*.sh') $(ROOT)/.ci/run
 CHECK_SOURCES := $(NEW_FILES) $(shell find $(EXITSTATS) -name '*.[ch]')
 CHECKS := mails sources kernel pmu selftests cocci kernel-doc html maintainers scripts manual
 
-# A new finding is one that the unpatched kernel has not, wherever the line is.
+# A finding is new if the unpatched kernel does not have it on any line.
 check-findings = sed -nE '/(warning|error):/s/:[0-9]+(:[0-9]+)?:/:/p' $(B)/variants/$(1).log | sort
 checked_FLAGS := W=1 C=2 CHECK=sparse
 checked-unpatched_FLAGS := $(checked_FLAGS)
@@ -17,11 +16,11 @@ checked-unpatched_FLAGS := $(checked_FLAGS)
 checkpatch = perl scripts/checkpatch.pl --strict --terse --show-types
 check-mails = cd $(LINUX) && $(checkpatch) $(OUT)/series/$(NAME)/000[1-9]*
 
-# Where a rule of the kernel's cannot be kept: a signal handler's flag is volatile in
-# standard C; a function is named after the word of a plan that it carries out; a long
-# command is one string; userspace has no macros for attributes; two
-# names are libFuzzer's and C11's own; the shim has the kernel's macros to define,
-# arguments unused or not; and a tracepoint's header has a path that is no division.
+# Rules of the kernel that some files cannot follow: in standard C, a signal handler's flag
+# is volatile; a function is named after the word of a plan that it implements; a long
+# command is one string; userspace has no macros for attributes; libFuzzer and C11 define
+# some names; the shim defines macros of the kernel, whose arguments may be unused; and the
+# slash in the path of a tracepoint's header is no division.
 CHECK_IGNORE_relay.c := VOLATILE
 CHECK_IGNORE_lab.h := PREFER_DEFINED_ATTRIBUTE_MACRO
 CHECK_IGNORE_plan.c := PREFER_DEFINED_ATTRIBUTE_MACRO,EMBEDDED_FUNCTION_NAME
@@ -47,13 +46,13 @@ check-kernel = [ -s $(B)/variants/checked.log ] && \
 	! comm -13 <($(call check-findings,checked-unpatched)) \
 		<($(call check-findings,checked)) | grep .
 
-# The guest's driver, which the unpatched kernel has not
+# The guest's driver has no counterpart in the unpatched kernel.
 check-pmu = cd $(LINUX) && rm -f arch/x86/events/exitstats_pmu.o && \
 	$(KMAKE) $(checked_FLAGS) arch/x86/events/exitstats_pmu.o > $(CHECK)/pmu.log 2>&1 && \
 	[ -s arch/x86/events/exitstats_pmu.o ] && \
 	! grep -E 'exitstats_pmu.c:.*(warning|error):' $(CHECK)/pmu.log
 
-# The framework is not written for -Wextra.
+# Disable the warnings of -Wextra that the framework itself causes.
 CHECK_CFLAGS := -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 check-selftests = rm -rf $(CHECK)/selftests; mkdir $(CHECK)/selftests; \
 	$(OTHER_MAKE) -C $(SELFTEST_DIR) OUTPUT=$(CHECK)/selftests CC="ccache gcc" -j$(JOBS) \
@@ -62,10 +61,10 @@ check-selftests = rm -rf $(CHECK)/selftests; mkdir $(CHECK)/selftests; \
 		> $(CHECK)/selftests/log 2>&1 || { tail $(CHECK)/selftests/log; false; } && \
 	! grep -E '^exitstats/.*warning:' $(CHECK)/selftests/log
 
-# In a tree of its own: .cocciconfig would have spatch look at nothing but a git tree's
-# files. What is written in OCaml, one script for one driver, wants a compiler for that.
-# Programs have neither the kernel's min() nor its words for a bool or a plural. That it
-# finds something at all, canary.c shows.
+# Use a separate tree, as with .cocciconfig spatch would look only at files in git. Remove
+# scripts in OCaml, which need its compiler. Ignore suggestions to use min() and the str_*()
+# helpers in userspace programs, which do not have them. canary.c checks that coccicheck
+# finds anything at all.
 check-cocci = rm -rf $(CHECK)/cocci; mkdir -p $(CHECK)/cocci/new; cd $(LINUX) && \
 	cp -al --parents Makefile .config scripts include arch/x86 $(CHECK)/cocci && \
 	cd $(CHECK)/cocci && cp -r $(ROOT)/arch $(ROOT)/include new && \
@@ -80,7 +79,7 @@ check-cocci = rm -rf $(CHECK)/cocci; mkdir -p $(CHECK)/cocci/new; cd $(LINUX) &&
 
 check-kernel-doc = cd $(LINUX) && ! scripts/kernel-doc -none -Wall $(NEW_FILES) 2>&1 | grep .
 
-# What the series adds is a directory of its own to Sphinx: all of KVM's pages take minutes.
+# Build only the series' pages, in a directory of their own: all of KVM's pages take minutes.
 HTML_PAGES := Documentation/virt/kvm/exitstats.rst Documentation/admin-guide/perf/exitstats-pmu.rst
 check-html = cd $(LINUX) && rm -rf Documentation/exitstats Documentation/output && \
 	mkdir Documentation/exitstats && cp $(HTML_PAGES) Documentation/exitstats && \
@@ -91,8 +90,8 @@ check-html = cd $(LINUX) && rm -rf Documentation/exitstats Documentation/output 
 	[ -s Documentation/output/exitstats/exitstats-pmu.html ] && \
 	[ $$status = 0 ] && ! grep -E 'exitstats/exitstats' $(CHECK)/sphinx.log
 
-# The self-test compares with what git has, which is the series: what it says of other
-# entries is not to be believed.
+# The self-test compares MAINTAINERS with the files in git, which has only those of the
+# series, so ignore its results for other entries.
 check-maintainers = rm -rf $(CHECK)/tree; mkdir $(CHECK)/tree; cd $(CHECK)/tree; \
 	ln -s $(LINUX)/* .; ln -s $(B)/series/.git .git; \
 	perl scripts/get_maintainer.pl --self-test=sections,patterns > ../self-test && \
@@ -103,7 +102,7 @@ check-maintainers = rm -rf $(CHECK)/tree; mkdir $(CHECK)/tree; cd $(CHECK)/tree;
 			{ echo "$$f: not under KVM EXITSTATS"; exit 1; }; \
 	done
 
-# Lists of words are split on purpose; tap.sh is sourced.
+# Scripts split lists of words on purpose, and source tap.sh.
 check-scripts = shellcheck -S warning -e SC2046,SC2034,SC2154,SC1091 $(CHECK_SCRIPTS)
 
 check-manual = rst2man --strict $(TOOL)/exitstats.1.rst $(CHECK)/exitstats.1 && \

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The series on a kernel: a tree of its own, a tree of the user's, mails; and the proof
-# that each step of it stands on its own.
+# Apply the series to a new tree or a user's tree, make mails of it, and test each step.
 
 #:: Your own kernel
-#: make tree [KERNEL=]               a patched kernel tree; prints where it is
+#: make tree [KERNEL=]               make a patched kernel tree, and print its path
 .PHONY: tree
 tree: packages
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) $(STEPS)
 
-#: make apply TREE=DIR               put the series on a kernel tree of yours
-#: make unapply TREE=DIR             take it off again
+#: make apply TREE=DIR               apply the series to your kernel tree
+#: make unapply TREE=DIR             remove it again
 .PHONY: apply unapply
 ifneq ($(filter apply unapply,$(MAKECMDGOALS)),)
 $(if $(and $(TREE),$(wildcard $(TREE)/.)),,$(call refuse,TREE=DIR is missing: the kernel tree))
@@ -18,7 +17,7 @@ endif
 apply unapply: packages
 	@$(ROOT)/patches/apply.sh $@ "$(TREE)" $(BUILD)/apply
 
-# The test kills either command this often, each way that it can go on.
+# The test kills either command this many times for each command that can follow.
 KILLS = 10
 .PHONY: test-apply
 test-apply: PACKAGES += git
@@ -26,15 +25,15 @@ test-apply: $(B)/tree.done
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) > /dev/null
 	@$(ROOT)/patches/apply_test.sh $(B) $(B)/apply $(KILLS)
 
-#: make series [KERNEL=]             the series as mails for git am, in out/series
+#: make series [KERNEL=]             make mails for git am, in out/series
 .PHONY: series
 series: PACKAGES += git
 series: $(B)/tree.done
 	@$(ROOT)/patches/series.sh $$(cat $(B)/version) $(B)/pristine $(B)/series $(OUT)/series/$(NAME)
 	@printf '%s\n' $(OUT)/series/$(NAME)/*
 
-# One tree for all steps, which tree.sh takes from one to the next, so that make
-# builds only what a step changes. It is a KERNEL of its own, as B says.
+# All steps use one tree, which tree.sh updates from step to step, so that make builds only
+# what a step changes. It is separate from B.
 STEPS_B := $(BUILD)/$(NAME)-steps
 ALL_STEPS := $(basename $(notdir $(sort $(wildcard $(ROOT)/patches/000[1-9]-*.txt))))
 AM := $(STEPS_B)/am
@@ -49,7 +48,7 @@ test-series: PACKAGES += git
 test-series: lab
 	@$(ROOT)/patches/tree.sh $(KERNEL) $(B) > /dev/null
 	@$(MAKE) -C $(ROOT) series > /dev/null
-	@# gcc warns when it compiles: let it compile in each run what the series is about.
+	@# Only a compilation warns, so compile KVM in each run.
 	@! [ -d $(STEPS_B)/linux ] || \
 		find $(STEPS_B)/linux/arch/x86/kvm $(STEPS_B)/linux/virt -name '*.o' -delete
 	@rm -rf $(AM); mkdir -p $(AM); cp -a $(B)/pristine/. $(AM); cd $(AM); \
@@ -60,8 +59,8 @@ GIT := git -c user.name=lab -c user.email=lab@localhost -c commit.gpgSign=false
 am-series:
 	@cd $(AM) && $(GIT) am -q $(OUT)/series/$(NAME)/000[1-9]* >&2 && git branch -f series
 
-# The tree $(LINUX) has, file by file, what a commit in $(AM) has, the last of STEPS. A
-# step's KVM modules are built with W=1: they are what the series changes.
+# Each file in the tree $(LINUX) must equal that of a commit in $(AM), the one of the last
+# step in STEPS. Build KVM's modules with W=1, as the series changes these.
 STEP_COMMIT = $(if $(STEPS),$$(git -C $(AM) rev-list --reverse series | sed -n $$(($(words $(STEPS)) + 1))p),series)
 .PHONY: same-tree step-tree step-build step-boot
 same-tree:
@@ -78,7 +77,7 @@ step-build:
 		'$(KMAKE) -j$(JOBS) bzImage && $(KMAKE) -j$(JOBS) W=1 modules' && \
 	touch $(B)/kernel.done && ! grep -i warning: $(B)/kernel.log
 
-# Before the step that adds them there are no tests of ours.
+# Our tests do not exist before the step that adds them.
 step-boot: lab
 	@$(MAKE) -C $(ROOT) $$([ -e $(SELFTEST_DIR)/exitstats/exitstats.mk ] || \
 		echo SELFTEST_PROGS= TOOL_PROGS=) SVM_PROGS= $(B)/selftests.done

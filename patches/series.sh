@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# series.sh VERSION TREE WORK OUT: the series as mails in OUT, for git am on the
-# unpatched kernel TREE. WORK becomes a git repository of what the series changes,
-# one commit for each patches/*.txt.
+# series.sh VERSION TREE WORK OUT: make mails of the series in OUT, for git am on the
+# unpatched kernel TREE. WORK becomes a git repository of the files that the series changes,
+# with one commit for each patches/*.txt.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

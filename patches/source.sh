@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# source.sh VERSION DIR: print the path of Debian's linux-source-VERSION tarball,
-# fetching it if it is missing: where this machine's suites do not have it, from
-# sid into DIR, with a state of apt's own there. The system's settings stay as is.
+# source.sh VERSION DIR: print the path of Debian's linux-source-VERSION tarball. If it is
+# missing, install the package, or, if this machine's suites do not have it, download it from
+# sid into DIR, with a separate state of apt there. The system's settings do not change.
 set -eu
 
 package=linux-source-$1
@@ -20,9 +20,9 @@ die()
 for tar in "/usr/src/$package.tar.xz" "$dir/usr/src/$package.tar.xz"; do
 	[ ! -e "$tar" ] || { echo "$tar"; exit 0; }
 done
-command -v apt-get > /dev/null || die "$package is missing, and apt-get to fetch it"
+command -v apt-get > /dev/null || die "$package is missing, and there is no apt-get to download it"
 mkdir -p "$dir"
-# apt does not wait for another apt, as that of a make for another kernel.
+# Wait for other makes here, as apt would not wait for their apt.
 exec 8> "$dir/../apt.lock"
 flock 8
 
@@ -41,8 +41,7 @@ if known; then
 	exit 0
 fi
 
-# Debian's main archive, wherever this machine gets it; the security archive,
-# another one, has no sid.
+# Use this machine's mirror of Debian's main archive. The security archive has no sid.
 . /etc/os-release
 site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' \
 	"Release: ${VERSION_CODENAME:-sid}" 'Component: main' | head -n 1)

@@ -1,15 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# stage.sh VERSION TREE STAGE [STEP ...]: what the series, or these steps of it,
-# make of the kernel TREE, in STAGE: the files that it changes and those that it
-# adds, nothing else. TREE is only read. A hunk that does not fit exactly is an
-# error; all of them are listed.
+# stage.sh VERSION TREE STAGE [STEP ...]: make STAGE with only the files that the series, or
+# these steps of it, change or add in the kernel TREE. TREE is only read. Hunks that do not
+# fit exactly are errors; list all of them.
 #
-# A step is the name of a patches/STEP.txt, the message of its commit. Lines that
-# start with New: are not part of it, but the files that the step adds. The hunks
-# are in patches/STEP.patch if they are the same for each kernel, and in
-# patches/VERSION/STEP.patch if not.
+# A STEP is the name of a patches/STEP.txt, its commit message. Lines that start with New:
+# are not part of the message; they name files that the step adds. Hunks that are the same
+# for each kernel are in patches/STEP.patch, all others in patches/VERSION/STEP.patch.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)

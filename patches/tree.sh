@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# tree.sh KERNEL DIR [STEP ...]: make or refresh DIR/linux, a kernel tree with the
-# series, or with these steps of it (see stage.sh).
+# tree.sh KERNEL DIR [STEP ...]: make or update DIR/linux, a kernel tree with the series, or
+# with these steps of it (see stage.sh).
 #
-# KERNEL is a version under patches/, a kernel tree or a kernel source tarball.
-# Only files whose content changes are written, so that kbuild rebuilds what it
-# must. DIR/pristine keeps the original of each file that a patch ever touched.
+# KERNEL is a version under patches/, a kernel tree or a kernel source tarball. Write only
+# files whose content changes, so that kbuild rebuilds only what it must. DIR/pristine keeps
+# the original of each file that any patch has changed so far.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -34,7 +34,7 @@ fi
 [ -d "$root/patches/${version:-none}" ] ||
 	die "KERNEL=$kernel: is ${version:-no kernel}; there are patches for:" $versions
 
-# A source that is unpacked or copied half-way is not there.
+# Unpack under another name and rename, so that $2 never exists incomplete.
 unpack()
 {
 	rm -rf "$2.new"
@@ -48,7 +48,7 @@ unpack()
 	mv "$2.new" "$2"
 }
 
-# One make at a time changes the tree or builds in it (progress.sh has the same lock).
+# Only one make at a time may change the tree or build in it (progress.sh takes the same lock).
 mkdir -p "$dir"
 exec 9> "$dir/lock"
 flock -n 9 || { echo "  waiting for the make that runs in $dir" >&2; flock 9; }
@@ -61,8 +61,8 @@ if [ ! -d "$dir/linux" ]; then
 	if [ "$source" ]; then
 		unpack "$source" "$dir/linux"
 	else
-		# All builds of a version share its source by hard links: whatever changes
-		# a file of it, here and in kbuild, puts another in its place.
+		# All builds of a version share its source through hard links. Both this script
+		# and kbuild replace files rather than write to them.
 		shared=$(dirname "$dir")/source
 		mkdir -p "$shared"
 		exec 7> "$shared/$version.lock"
@@ -85,16 +85,16 @@ for file in $(sed -n 's,^--- a/,,p' "$root"/patches/*.patch "$root/patches/$vers
 	[ -e "$dir/pristine/$file" ] || cp -p --parents "$file" "$dir/pristine"
 done
 rm -rf "$stage"
-"$here/stage.sh" "$version" "$dir/pristine" "$stage" "$@" || die "that was patches/ on ${source:-$dir/linux}"
+"$here/stage.sh" "$version" "$dir/pristine" "$stage" "$@" || die "patches/ does not fit ${source:-$dir/linux}"
 (cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
 	[ -e "$dir/pristine/$file" ] || echo "$file"
 done | sort > "$dir/new.list"
 
-# What was new in an earlier version of the series and is no more
+# Remove files that an earlier version of the series added and this one does not.
 if [ -f "$dir/new.applied" ]; then
 	comm -13 "$dir/new.list" "$dir/new.applied" | (cd "$dir/linux" && xargs -r rm -f)
 fi
-# A file that no patch changes any more is as it was.
+# Restore files that no patch changes any more.
 rsync -r --ignore-existing "$dir/pristine/" "$stage/"
 rsync -rc "$stage/" "$dir/linux/"
 mv "$dir/new.list" "$dir/new.applied"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# version.sh TREE|TARBALL: the version of a kernel's source, as 6.12; nothing if
-# it is none.
+# version.sh TREE|TARBALL: print the version of a kernel's source, such as 6.12, or nothing
+# if it is none.
 if [ -f "$1/Makefile" ]; then
 	cat "$1/Makefile"
 elif [ -f "$1" ]; then

@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# progress.sh WHAT LOG COMMAND...: run COMMAND into LOG, showing that it moves.
-# On failure, show the end of LOG. Two do not run at a time in the directory of LOG: the
-# second waits, and then finds done what the first has done. What COMMAND leaves running
-# when this is killed keeps the lock.
+# progress.sh WHAT LOG COMMAND...: run COMMAND with its output in LOG, and show its progress.
+# On failure, show errors from LOG. Only one runs at a time in the directory of LOG; a second
+# one waits. Processes that COMMAND leaves running when this script is killed keep the lock.
 
 what=$1
 log=$2
@@ -31,5 +30,5 @@ done
 wait $pid && exit 0
 status=$?
 grep -A 3 -i -m 5 'error:\|\*\*\*' "$log" >&2 || tail -n 20 "$log" >&2
-echo "$what failed; all of it: $log" >&2
+echo "$what failed; the whole log: $log" >&2
 exit $status

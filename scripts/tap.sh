@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# TAP for tests in shell, which source this. TAP_NAME is put before each test's name.
+# TAP for tests in shell, which source this file. Each test's name starts with TAP_NAME.
 #
-#	ok STATUS WHAT		a test that passed if STATUS is 0
+#	ok STATUS WHAT		report a test, which has passed if STATUS is 0
 #	exit $failed		at the end
 nr=0
 failed=0
