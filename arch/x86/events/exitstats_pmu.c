@@ -4,8 +4,8 @@
  * The host counts. A CPUID instruction reads one figure of the vCPU that executes it.
  * Documentation/admin-guide/perf/exitstats-pmu.rst lists the events.
  *
- * A reading costs one exit. The driver knows how often it reads, and takes these exits off
- * the figures that contain them. It does not know their cycles, which remain.
+ * A reading costs one exit. The driver counts its readings, and subtracts these exits from
+ * the figures that include them. It does not know their cycles, which remain.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -23,7 +23,7 @@
 #include <asm/svm.h>
 #include <asm/vmx.h>
 
-/* attr.config: the number of an exit reason or account, and what of it */
+/* attr.config: the number of an exit reason or account, and which figure of it */
 #define CONFIG_NUMBER	0xffffu
 #define CONFIG_CYCLES	0x10000u	/* the cycles; without it, the exits */
 #define CONFIG_ACCOUNT	0x20000u	/* of an account; without it, of an exit reason */
@@ -32,22 +32,22 @@
 #define ACCOUNT_EXITS(name)	(CONFIG_ACCOUNT | KVM_EXITSTATS_ACCOUNT_ ## name)
 #define ACCOUNT_CYCLES(name)	(CONFIG_CYCLES | ACCOUNT_EXITS(name))
 
-/* Ask whether the host has exitstats before believing that a figure grew by so much. */
+/* If a figure grew by this much, check first whether the host still has exitstats. */
 #define LARGE_STEP	BIT(20)
 
 /* The exit reason of CPUID in the host's numbering */
 static u32 exitstats_cpuid_reason __ro_after_init;
 
-/* How often this driver executed CPUID on each CPU */
+/* The CPUIDs that this driver has executed on each CPU */
 static DEFINE_PER_CPU(u64, exitstats_own);
 
-/* Return how often the driver did this before on this CPU. */
+/* Return the number of the driver's earlier CPUIDs on this CPU. */
 static u64 exitstats_cpuid(u32 leaf, u32 selector, u32 *regs)
 {
 	unsigned long flags;
 	u64 own;
 
-	/* No other reading may come between the instruction and its being counted. */
+	/* No other reading may come between CPUID and the increment. */
 	local_irq_save(flags);
 	cpuid_count(leaf, selector, &regs[0], &regs[1], &regs[2], &regs[3]);
 	own = __this_cpu_inc_return(exitstats_own) - 1;
@@ -63,7 +63,7 @@ static bool exitstats_present(void)
 	return !regs[0] && !regs[1] && !regs[2] && regs[3] == KVM_EXITSTATS_UNDEFINED;
 }
 
-/* Does the figure contain the driver's own CPUIDs? Each leaves the guest and enters it again. */
+/* Does the figure include the driver's own CPUIDs? Each leaves the guest and enters it again. */
 static bool exitstats_contains_own(u32 config)
 {
 	return config == exitstats_cpuid_reason || config == ACCOUNT_EXITS(ALL) ||
@@ -71,8 +71,9 @@ static bool exitstats_contains_own(u32 config)
 }
 
 /*
- * Read a figure of this vCPU, without the exits of the driver's own CPUIDs. It is negative if
- * the host began to count after the driver. Return false if the host does not know the figure.
+ * Read a figure of this vCPU, without the exits of the driver's own CPUIDs. The result is
+ * negative if the host began to count after the driver. Return false if the host does not know
+ * the figure.
  */
 static bool exitstats_read(u32 config, s64 *figure)
 {
@@ -100,8 +101,9 @@ static void exitstats_event_start(struct perf_event *event, int flags)
 }
 
 /*
- * After migration or hibernation the host may be another one: its figures began at 0, or it
- * has no exitstats and answers with anything. A smaller figure than before is a new start.
+ * After migration or hibernation, the host may be another one, whose figures began at 0, or
+ * which has no exitstats and returns anything. If a figure is smaller than before, count from
+ * there.
  */
 static void exitstats_event_update(struct perf_event *event)
 {
@@ -126,7 +128,7 @@ static int exitstats_event_add(struct perf_event *event, int flags)
 	return 0;
 }
 
-/* To EOPNOTSUPP, perf says: try perf stat; to EINVAL for an event of a task: add -a. */
+/* On EOPNOTSUPP, perf suggests perf stat; on EINVAL for an event of a task, it suggests -a. */
 static int exitstats_event_init(struct perf_event *event)
 {
 	u64 config = event->attr.config;
@@ -157,7 +159,7 @@ static const struct attribute_group exitstats_format_group = {
 	.attrs	= exitstats_format_attrs,
 };
 
-/* All of them. It tells perf that events belong to CPUs, and not to tasks. */
+/* All CPUs. This file tells perf that events belong to CPUs, not to tasks. */
 static ssize_t cpumask_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return cpumap_print_to_pagebuf(true, buf, cpu_online_mask);
@@ -191,7 +193,7 @@ static const struct {
 static const struct trace_print_flags exitstats_vmx_names[] = { VMX_EXIT_REASONS };
 static const struct trace_print_flags exitstats_svm_names[] = { SVM_EXIT_REASONS };
 
-/* A file in events/, which has @text in it, or the event's config */
+/* A file in events/. Its content is @text, or the event's config if NULL. */
 struct exitstats_file {
 	struct device_attribute attr;
 	const char *text;
@@ -252,10 +254,10 @@ static void exitstats_free_events(void)
 	kvfree(exitstats_files);
 }
 
-/* Events for the accounts, and for each exit reason that has a name here and is defined there */
+/* Make events for the accounts, and for each exit reason in @names that the host knows. */
 static int __init exitstats_make_events(const struct trace_print_flags *names, size_t nr)
 {
-	/* For each name: exits; cycles, their unit and scale */
+	/* Each name has four files: exits; cycles, and their unit and scale. */
 	size_t max = 4 * (ARRAY_SIZE(exitstats_accounts) + nr), i;
 	const char *name;
 	s64 figure;
@@ -273,7 +275,7 @@ static int __init exitstats_make_events(const struct trace_print_flags *names, s
 	for (i = 0; i < nr; i++) {
 		if (names[i].mask > CONFIG_NUMBER || !exitstats_read(names[i].mask, &figure))
 			continue;
-		/* perf of Linux 6.1 would take the PMU msr for an event of this name. */
+		/* perf of Linux 6.1 takes an event "msr" for the PMU of this name. */
 		name = strcmp(names[i].name, "msr") ? names[i].name : "msr_access";
 		exitstats_add_event(name, names[i].mask);
 		exitstats_add_event(name, names[i].mask | CONFIG_CYCLES);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: who counts, and the rare paths of the ledger.
+ * KVM exitstats: which VMs count, and the rare paths of the ledger.
  *
  * exitstats.h draws the ledger and has its hot path; start there.
  * Documentation/virt/kvm/exitstats.rst describes the interfaces.
@@ -26,8 +26,8 @@ module_param(exitstats_hist, bool, 0644);
 MODULE_PARM_DESC(exitstats_hist, "Keep a histogram, too, for VMs whose VMM does not decide");
 
 /*
- * Switching the key interrupts all CPUs. A host that starts one VM after the other would do
- * so for each of them: delay turning it off.
+ * Switching the key interrupts all CPUs. Turn it off with a delay, so that a host that starts
+ * one VM after the other does not switch it for each of them.
  */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kvm_exitstats_key, 60 * HZ);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_key);
@@ -39,7 +39,7 @@ static_assert(offsetof(struct kvm_exitstats_tail, longest) ==
 /* Ledgers without and with a histogram; the former exists if KVM can count. */
 static struct kmem_cache *exitstats_cache[2];
 
-/* Is it an exit reason's account, or the one that stands in for it? */
+/* Is it an exit reason's account, or @pieces, which replaces it? */
 static __always_inline bool exitstats_is_reason(const struct kvm_vcpu_exitstats *stats,
 						const struct kvm_exitstats_account *account)
 {
@@ -79,8 +79,8 @@ static __always_inline u64 exitstats_settle(struct kvm_vcpu_exitstats *stats,
 }
 
 /*
- * Keep @took if it is the longest exit of @reason.
- * Return: false if it is not, and there is no histogram.
+ * Record @took if it is the longest exit of @reason.
+ * Return: false if it is not the longest and there is no histogram.
  */
 static __always_inline bool exitstats_keep_longest(struct kvm_vcpu_exitstats *stats,
 						   struct kvm_exitstats_account *reason, u64 took)
@@ -94,7 +94,7 @@ static __always_inline bool exitstats_keep_longest(struct kvm_vcpu_exitstats *st
 	return true;
 }
 
-/* Leave the latest exit for account @to. @over: the exit counts. */
+/* Leave the latest exit for account @to. @over: count the exit. */
 static __always_inline void exitstats_away(struct kvm_vcpu_exitstats *stats, u32 to, bool over,
 					   u64 now)
 {
@@ -111,7 +111,7 @@ static __always_inline void exitstats_away(struct kvm_vcpu_exitstats *stats, u32
 	stats->account->exits++;
 }
 
-/* Go on with the latest exit. */
+/* Continue the latest exit. */
 static __always_inline void exitstats_back(struct kvm_vcpu_exitstats *stats)
 {
 	u64 now = rdtsc(), cycles = now - stats->since;
@@ -128,9 +128,9 @@ static __always_inline void exitstats_back(struct kvm_vcpu_exitstats *stats)
 }
 
 /*
- * Count an exit that is over and took @took cycles in the histogram. The first of its reason
- * takes the spare buckets: there are some, as KVM handles the request for the next ones before
- * it enters the guest again.
+ * Count an exit that has ended and took @took cycles in the histogram. The first one of its
+ * reason takes the spare buckets. They exist, as KVM handles the request for the next ones
+ * before VM entry.
  */
 static __always_inline void exitstats_count_bucket(struct kvm_vcpu *vcpu,
 						   struct kvm_exitstats_account *reason, u64 took)
@@ -190,7 +190,7 @@ u64 *kvm_exitstats_alloc_buckets(gfp_t gfp)
 	return kcalloc(KVM_EXITSTATS_NR_BUCKETS, sizeof(u64), gfp);
 }
 
-/* The exit reason of @account, or U32_MAX for "other". */
+/* The exit reason of @account, or U32_MAX for "other" */
 static u32 exitstats_code_of(const struct kvm_vcpu_exitstats *stats,
 			     const struct kvm_exitstats_account *account)
 {
@@ -293,7 +293,7 @@ void __kvm_exitstats_load(struct kvm_vcpu *vcpu)
 /*
  * Copy the accounts of a vCPU, which may be running. Retry until they add up to the time on
  * its clock: then all are of one moment. Add the time since then to the current account. If
- * the vCPU is always faster, take what is there.
+ * all retries fail, because the vCPU is too fast, use the last copy.
  */
 void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account *accounts)
 {
@@ -338,7 +338,7 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 
 /*
  * Add the buckets of @account, an exit reason, to @buckets. An exit that has been counted but
- * is not over is in the bucket of what it took so far. Retry until they add up to the exits.
+ * has not ended is in the bucket for its cycles so far. Retry until they add up to the exits.
  */
 void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 account, u64 *buckets)
 {
@@ -362,7 +362,7 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 			copy[kvm_exitstats_bucket(took)]++;
 			sum++;
 		}
-		/* What an earlier exit took is in @took until the next one is counted. */
+		/* Retry if @took was that of an earlier exit, which it is until the count. */
 	} while ((sum != exits || (counted && took != READ_ONCE(stats->took))) && --retries);
 
 	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
@@ -379,7 +379,7 @@ struct kvm_vcpu_exitstats *kvm_exitstats_alloc(bool histogram)
 	if (!stats)
 		return NULL;
 
-	/* Each exit takes longer than that. */
+	/* Each exit takes longer than -1 cycles, so kvm_exitstats_enter() takes the rare path. */
 	stats->pieces = &stats->accounts[kvm_exitstats_nr_accounts];
 	for (i = histogram ? 0 : kvm_exitstats_nr_accounts; i <= kvm_exitstats_nr_accounts; i++)
 		stats->accounts[i].longest = -1ULL;
@@ -410,7 +410,7 @@ static struct kmem_cache *exitstats_create_cache(const char *name, u32 nr)
 {
 	struct kvm_vcpu_exitstats *stats;
 
-	/* Without the padding that sizeof(*stats) has where the accounts begin */
+	/* Avoid the padding in sizeof(*stats) after the beginning of the accounts. */
 	return kmem_cache_create(name, offsetof(typeof(*stats), accounts) +
 				 nr * sizeof(stats->accounts[0]), __alignof__(*stats),
 				 SLAB_ACCOUNT, NULL);
@@ -479,7 +479,7 @@ int kvm_exitstats_create_vcpu(struct kvm_vcpu *vcpu)
 	return 0;
 }
 
-/* The creation of @vcpu cannot fail any more. */
+/* Called when the creation of @vcpu can no longer fail. */
 void kvm_exitstats_postcreate_vcpu(struct kvm_vcpu *vcpu)
 {
 	if (vcpu->arch.exitstats)

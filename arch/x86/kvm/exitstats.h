@@ -34,9 +34,9 @@
  * With a histogram, each exit is also counted by the logarithm of the cycles that it took,
  * when the guest is entered again.
  *
- * Only the thread that holds vcpu->mutex writes. Readers, on any CPU and at any time: the guest
- * (exitstats_cpuid.c), KVM's statistics (exitstats_stats.c), debugfs
- * (exitstats_debugfs.c) and the VMM that saves a VM (exitstats_state.c).
+ * Only the thread that holds vcpu->mutex writes. The guest (exitstats_cpuid.c), KVM's
+ * statistics (exitstats_stats.c), debugfs (exitstats_debugfs.c) and a VMM that saves the VM
+ * (exitstats_state.c) may read on any CPU and at any time.
  *
  * A vendor module joins with kvm_exitstats_enter() and kvm_exitstats_exit() around the
  * guest, kvm_exitstats_no_entry() where its vcpu_run() returns without having entered
@@ -59,10 +59,10 @@
 
 DECLARE_TRACEPOINT(kvm_exitstats_tp);	/* exitstats_trace.h */
 
-/* VM entry wants buckets for another exit reason, or has an exit to be traced. */
+/* VM entry needs buckets for another exit reason, or an exit has to be traced. */
 #define KVM_REQ_EXITSTATS	KVM_ARCH_REQ(55)
 
-/* On while a vCPU counts; turned off up to a minute after the last one is gone. */
+/* Enabled while a vCPU counts; disabled up to a minute after the last one is gone. */
 extern struct static_key_false_deferred kvm_exitstats_key;
 
 /*
@@ -75,7 +75,7 @@ extern struct static_key_false_deferred kvm_exitstats_key;
 #define KVM_EXITSTATS_NO_INDEX		0xfb
 #define KVM_EXITSTATS_NR_INDEXES	0x100
 
-/* Where the account of an exit reason is in a ledger, in bytes. */
+/* The offset in bytes of an exit reason's account in a ledger. */
 extern u16 kvm_exitstats_offset_of[KVM_EXITSTATS_NR_INDEXES];
 
 /* Pass @code untruncated, so that an unknown code is not mistaken for a known one. */
@@ -126,7 +126,8 @@ kvm_exitstats_tail_of(const struct kvm_vcpu_exitstats *stats, u32 account)
 
 /*
  * Count an exit that took @cycles in the histogram.
- * Return: false if there is no histogram, or if this is for the rare path, as no cycles are.
+ * Return: false if there is no histogram, or if the exit needs the rare path, which includes
+ * an exit of 0 cycles.
  */
 static __always_inline bool __kvm_exitstats_enter_tail(struct kvm_vcpu_exitstats *stats,
 						       struct kvm_exitstats_account *reason,
@@ -148,14 +149,14 @@ static __always_inline void __kvm_exitstats_enter(struct kvm_vcpu *vcpu, u64 now
 	struct kvm_exitstats_account *reason = stats->account;
 	u64 cycles = now - stats->since;
 
-	/* The longest so far, or an exit in several pieces: see struct kvm_vcpu_exitstats. */
+	/* The longest exit so far, or one in several pieces: see struct kvm_vcpu_exitstats. */
 	if (unlikely((s64)cycles > (s64)reason->longest) &&
 	    !__kvm_exitstats_enter_tail(stats, reason, cycles)) {
 		__kvm_exitstats_enter_rare(vcpu, now);
 		return;
 	}
 
-	/* The cycles first, so that a reader who sees the exit also sees its cycles. */
+	/* Write the cycles first, so that a reader who sees the exit also sees its cycles. */
 	reason->cycles += cycles;
 	all->cycles += cycles;
 	barrier();
@@ -215,14 +216,14 @@ static inline void kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
 		__kvm_exitstats_no_entry(vcpu, code);
 }
 
-/* Do what VM entry could not: it can neither allocate nor trace. */
+/* Allocate and trace, which VM entry cannot do. */
 static inline void kvm_exitstats_check_request(struct kvm_vcpu *vcpu)
 {
 	if (kvm_test_request(KVM_REQ_EXITSTATS, vcpu))
 		__kvm_exitstats_request(vcpu);
 }
 
-/* KVM_RUN is called; with the next load, the account of the latest exit goes on. */
+/* KVM_RUN is called; with the next load, the account of the latest exit continues. */
 static inline void kvm_exitstats_run_begin(struct kvm_vcpu *vcpu)
 {
 	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
@@ -243,7 +244,7 @@ static inline void kvm_exitstats_block(struct kvm_vcpu *vcpu)
 		__kvm_exitstats_block(vcpu);
 }
 
-/* The vCPU wakes up; the account of the latest exit goes on. */
+/* The vCPU wakes up; the account of the latest exit continues. */
 static inline void kvm_exitstats_unblock(struct kvm_vcpu *vcpu)
 {
 	if (kvm_exitstats_in_use())
@@ -260,7 +261,7 @@ static inline void kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now)
 		__kvm_exitstats_put(vcpu, now);
 }
 
-/* The vCPU gets a CPU; in KVM_RUN, the account of the latest exit goes on. */
+/* The vCPU gets a CPU; in KVM_RUN, the account of the latest exit continues. */
 static inline void kvm_exitstats_load(struct kvm_vcpu *vcpu)
 {
 	if (kvm_exitstats_in_use())

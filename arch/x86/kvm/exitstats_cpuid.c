@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: the CPUID leaves, where the guest reads.
+ * KVM exitstats: the CPUID leaves that the guest reads.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -64,11 +64,11 @@ static struct exitstats_selection exitstats_select(u32 selector, bool histogram)
 	return s;
 }
 
-/* Offsets in a ledger of what to sum over the vCPUs, or for @longest, to find the largest. */
+/* Offsets in a ledger: of the counters to sum over the vCPUs, and of @longest, for the maximum */
 struct exitstats_figures {
 	u32 exits;
 	u32 cycles;
-	u32 longest;	/* or 0: not wanted */
+	u32 longest;	/* 0: not needed */
 };
 
 #define exitstats_offset(account, member)					\
@@ -94,8 +94,8 @@ static u64 exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 offset)
 }
 
 /*
- * In guest TSC cycles. The ratio is 0 if the CPU cannot scale the TSC and the host has
- * calibrated its TSC anew since KVM was loaded: then the guest's TSC runs like the host's.
+ * Convert to guest TSC cycles. The ratio is 0 if the CPU cannot scale the TSC and the host has
+ * recalibrated its TSC since KVM was loaded: then the guest's TSC runs like the host's.
  */
 static u64 exitstats_to_guest(struct kvm_vcpu *vcpu, u64 cycles)
 {
@@ -104,7 +104,7 @@ static u64 exitstats_to_guest(struct kvm_vcpu *vcpu, u64 cycles)
 	return ratio ? kvm_scale_tsc(cycles, ratio) : cycles;
 }
 
-/* The figures of @vcpu alone. The exits first, see __kvm_exitstats_enter(). */
+/* The figures of @vcpu alone. Read the exits first, see __kvm_exitstats_enter(). */
 static struct kvm_exitstats_account exitstats_of_vcpu(struct kvm_vcpu *vcpu,
 						      const struct exitstats_figures *which)
 {
@@ -119,9 +119,9 @@ static struct kvm_exitstats_account exitstats_of_vcpu(struct kvm_vcpu *vcpu,
 }
 
 /*
- * The figures of the VM, summed over its vCPUs, with what its guest accumulated
- * elsewhere. The counters of a vCPU only grow, and vCPUs only join while the VM runs: for
- * one reader the sum never goes backwards.
+ * The figures of the VM: the sum over its vCPUs and the restored base. The counters of a vCPU
+ * only grow, and vCPUs only join while the VM runs, so for one reader the sum never goes
+ * backwards.
  */
 static struct kvm_exitstats_account exitstats_of_vm(struct kvm_vcpu *vcpu,
 						    const struct exitstats_figures *which)
@@ -153,7 +153,7 @@ static struct kvm_exitstats_account exitstats_of_vm(struct kvm_vcpu *vcpu,
 	return sum;
 }
 
-/* What the guest reads of @account of its VM: cycles are guest TSC cycles. */
+/* The figures of @account that the guest reads for its VM, in guest TSC cycles */
 struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32 account)
 {
 	const struct exitstats_figures which = {
@@ -166,8 +166,8 @@ struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32
 }
 
 /*
- * The bucket of the guest's histogram that most exits of host bucket @nr belong to. If the guest's
- * TSC is scaled, a bucket of the host straddles two of the guest.
+ * The guest's bucket to which the middle of host bucket @nr belongs. If the guest's TSC is scaled,
+ * a bucket of the host can straddle two of the guest.
  */
 static u32 exitstats_guest_bucket(struct kvm_vcpu *vcpu, u32 nr)
 {
@@ -187,7 +187,7 @@ static void exitstats_add_guest_buckets(struct kvm_vcpu *vcpu,
 		buckets[exitstats_guest_bucket(vcpu, i)] += host[i];
 }
 
-/* Add what the VM's ledgers have in the histogram of @account, an exit reason. */
+/* Add the histograms that the VM's ledgers have for @account, an exit reason. */
 void kvm_exitstats_ledger_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
 {
 	struct llist_node *first = READ_ONCE(vcpu->kvm->arch.exitstats.ledgers.first);
@@ -198,10 +198,10 @@ void kvm_exitstats_ledger_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *bucke
 }
 
 /*
- * Set @buckets to what the guest reads of the histogram of @account, an exit reason of its VM.
+ * Set @buckets to the histogram of @account, an exit reason, that the guest reads for its VM.
  *
- * The base takes an exit that was not over when the state was restored off the bucket of what it
- * had taken until then. It may have moved up since: take it off where it is.
+ * The base subtracts an exit that had not ended when the state was restored from its bucket at
+ * that time. The exit may have moved to a later bucket since: subtract it there.
  */
 void kvm_exitstats_guest_buckets(struct kvm_vcpu *vcpu, u32 account, u64 *buckets)
 {
@@ -237,7 +237,7 @@ static u64 exitstats_bucket(struct kvm_vcpu *vcpu, const struct exitstats_select
 
 /*
  * Answer CPUID for one of the four leaves, @eax. @ecx is the selector and may have any
- * value. Exits are counted when KVM is done with them: this CPUID is in the next
+ * value. Exits are counted when they end, so the exit of this CPUID is only in the next
  * reading.
  *
  * Return: false, with the registers unchanged, if the VMM has its own entry for the leaf or

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM exitstats: the tables in debugfs, kvm/<pid>-<fd>/exitstats for a VM and
- * kvm/<pid>-<fd>/vcpu<n>/exitstats for a vCPU, and the histograms, exitstats_histogram beside
- * each.
+ * kvm/<pid>-<fd>/vcpu<n>/exitstats for a vCPU, and the histograms, exitstats_histogram in the
+ * same directories.
  *
  * An open file does not hold a reference to the VM. KVM removes the VM's directory before
  * it frees anything: this waits for readers, and later reads fail. With a reference, closing
@@ -45,7 +45,7 @@ static const char *exitstats_name(u32 code)
 	return "-";
 }
 
-/* How a table names an exit reason: each cell is one word. */
+/* The cells for an exit reason in a table. Each is one word. */
 struct exitstats_label {
 	char reason[8];
 	char name[32];

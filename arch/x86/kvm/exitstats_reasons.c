@@ -9,10 +9,10 @@
 #include "exitstats.h"
 
 /**
- * struct exitstats_range - exit reasons that are defined
- * @first: the first of them
- * @last: the last of them
- * @never: KVM never enables them; they have no account and would be counted as "other"
+ * struct exitstats_range - a range of defined exit reasons
+ * @first: the first one
+ * @last: the last one
+ * @never: KVM never enables these; they have no account and would be counted as "other"
  */
 struct exitstats_range {
 	u16 first;
@@ -27,8 +27,8 @@ static const struct exitstats_range exitstats_vmx[] = {
 
 /*
  * AMD APM vol. 2, appendix "SVM Intercept Exit Codes", as of 2026, limited to those
- * that asm/svm.h names. Of the traps for writes to control registers, KVM enables those of
- * CR0, CR4 and CR8 only.
+ * that asm/svm.h names. KVM enables only some traps for writes to control registers: those
+ * for CR0, CR4 and CR8.
  */
 static const struct exitstats_range exitstats_svm[] = {
 	{ 0x00, 0x00 }, { 0x02, 0x04 }, { 0x08, 0x08 },		/* read CR */

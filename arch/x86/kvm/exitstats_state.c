@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM exitstats: save and restore of what a VM's guest reads, for live migration.
+ * KVM exitstats: save and restore the figures that a VM's guest reads, for live migration.
  *
- * A restored VM's guest continues from the saved figures. They are kept apart from the
- * ledgers, as a base value of the VM that only the leaves add: the host's statistics
- * describe this host.
+ * A restored VM's guest continues from the saved figures. They are separate from the
+ * ledgers, as a base value of the VM that only the leaves add, because the host's
+ * statistics describe this host only.
  */
 #include <linux/kvm_host.h>
 #include <linux/nospec.h>
@@ -20,7 +20,7 @@ static u32 exitstats_selector(u32 account)
 	return KVM_EXITSTATS_SELECT_REASON(kvm_exitstats_code_of(account));
 }
 
-/* The entries that a state is filled with. */
+/* The entries of a state that is being saved */
 struct exitstats_writer {
 	struct kvm_exitstats_entry __user *entries;
 	u32 room;
@@ -84,7 +84,7 @@ static int exitstats_get_state(struct kvm_vcpu *vcpu, struct kvm_exitstats_state
 		view = kvm_exitstats_guest_view(vcpu, account);
 		histogram = vcpu->arch.exitstats->tail && account >= KVM_EXITSTATS_FIRST_REASON;
 		if (histogram) {
-			/* The buckets add up to the exits, also while vCPUs run. */
+			/* Make the buckets add up to the exits, even while vCPUs run. */
 			kvm_exitstats_guest_buckets(vcpu, account, buckets);
 			view.exits = exitstats_sum(buckets);
 		}
@@ -217,7 +217,7 @@ static void exitstats_set_buckets(struct kvm_vcpu *vcpu, struct kvm_vcpu_exitsta
 		WRITE_ONCE(to[i], from[i] - here[i]);
 }
 
-/* Make the guest's view equal @figures: the base becomes what the ledgers lack. */
+/* Make the guest's view equal @figures: set the base to the difference to the ledgers. */
 static int exitstats_set_base(struct kvm_vcpu *vcpu, const struct kvm_vcpu_exitstats *figures)
 {
 	struct kvm_exitstats *vm = &vcpu->kvm->arch.exitstats;

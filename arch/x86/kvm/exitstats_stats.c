@@ -3,7 +3,7 @@
  * KVM exitstats: the binary statistics of a vCPU that has a ledger.
  *
  * A vCPU that counts has KVM's usual statistics, followed by those below, both in the
- * descriptors and in the data. Other vCPUs have the usual ones only.
+ * descriptors and in the data. Other vCPUs have only the usual ones.
  */
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
@@ -32,12 +32,12 @@ static const struct exitstats_scalar exitstats_scalars[] = {
 #define EXITSTATS_NR_DESCS	(EXITSTATS_NR_HISTS + ARRAY_SIZE(exitstats_scalars))
 
 /*
- * exit_cycles_hist, if the vCPU has the histogram. KVM's logarithmic histograms have one more
- * bucket in front, for the value 0.
+ * exit_cycles_hist, if the vCPU has the histogram. KVM's logarithmic histograms have an
+ * additional first bucket for the value 0.
  */
 #define EXITSTATS_NR_LOG	(1 + KVM_EXITSTATS_NR_BUCKETS)
 
-/* Kernels differ in the type of a descriptor that includes its name. */
+/* The type of a descriptor with its name differs between kernels. */
 #define EXITSTATS_SIZE_DESC	sizeof(kvm_vcpu_stats_desc[0])
 
 /* One bucket for each number up to the last exit reason, and one for "other". */

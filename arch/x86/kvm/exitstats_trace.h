@@ -14,10 +14,9 @@
 struct kvm_vcpu;
 
 /*
- * An exit of @vcpu for @reason is over and took @cycles of the host's TSC, as counted in the
- * ledger: @reason is the vendor's number, or U32_MAX if it is not known. Called in the vCPU's
- * thread, before the VM entry that follows the next exit: KVM cannot trace in the moment that it
- * enters the guest.
+ * An exit of @vcpu for @reason has ended and took @cycles of the host's TSC, as counted in the
+ * ledger. @reason is the vendor's number, or U32_MAX if it is unknown. KVM cannot trace an exit
+ * at VM entry, where it ends, so it calls this in the vCPU's thread before the next VM entry.
  */
 DECLARE_TRACE(kvm_exitstats,
 	      TP_PROTO(struct kvm_vcpu *vcpu, u32 reason, u64 cycles),

@@ -29,20 +29,20 @@
 
 /*
  * Selectors. A plain number below 0x10000 is an exit reason in the numbering of the
- * host's CPU, for the whole VM, and the same as SELECT_REASON(n).
+ * host's CPU, for the whole VM, the same as SELECT_REASON(n).
  *
  *	SELECT_REASON(n)	exit reason n: the VMX basic exit reason (Intel SDM
  *				vol. 3, appendix "VMX Basic Exit Reasons"), or the SVM
  *				exit code (AMD APM vol. 2, appendix "SVM Intercept Exit
  *				Codes")
- *	SELECT_ACCOUNT(a)	account a, one of KVM_EXITSTATS_ACCOUNT_*; its exits
- *				are how often it was entered
+ *	SELECT_ACCOUNT(a)	account a, one of KVM_EXITSTATS_ACCOUNT_*; "exits" is
+ *				the number of times it was entered
  *	SELECT_NUMBERING	EAX of leaf EXITS is the numbering, one of
  *				KVM_EXITSTATS_NUMBERING_*
  *	SELECT_BUCKET(b, n)	if the VM has the histogram, exits of reason n that took
  *				2^b to 2^(b+1) - 1 cycles; the first bucket also has
- *				those that took 0, and the last one all that took longer.
- *				A reason's buckets add up to its exits. Its cycles are 0
+ *				those of 0 cycles, the last one also all longer ones.
+ *				A reason's buckets add up to its exits. Cycles read 0
  *	SELECT_*() | SELECT_VCPU	the same for the vCPU that executes CPUID. Plain numbers
  *				cannot be combined with it
  */
@@ -73,7 +73,7 @@
 #define KVM_EXITSTATS_UNDEFINED		0xffffffff
 
 /*
- * Presence: with ECX = KVM_EXITSTATS_PROBE, leaf EXITS answers EAX = EBX = ECX = 0
+ * Presence: with ECX = KVM_EXITSTATS_PROBE, leaf EXITS returns EAX = EBX = ECX = 0
  * and EDX = KVM_EXITSTATS_UNDEFINED. No host without exitstats does.
  */
 #define KVM_EXITSTATS_PROBE		0xffffffff
@@ -83,9 +83,9 @@
  * cannot count. KVM_ENABLE_CAP on a VM, before its first vCPU, decides for that VM:
  * args[0] has the flags, or is 0 (do not count); args[1] to args[3] are 0.
  * EINVAL: other arguments, an unsupported flag, a flag without KVM_EXITSTATS_COUNT, or a
- * host or VM type that cannot count. EBUSY: the VM has a vCPU already. The number is far
- * from those that the kernel hands out, so that it is the same for every kernel the series
- * is applied to.
+ * host or VM type that cannot count. EBUSY: the VM already has a vCPU. The number is far
+ * from those that the kernel assigns, so that it is the same for every kernel to which the
+ * series is applied.
  */
 #define KVM_CAP_X86_EXITSTATS		0x4ffffffc
 
@@ -95,18 +95,18 @@
 
 /*
  * For live migration: group and attribute of a vCPU's KVM_GET_DEVICE_ATTR and
- * KVM_SET_DEVICE_ATTR; addr points to struct kvm_exitstats_state. The state is the
- * VM's: what its guest reads in the leaves, the same from each of its vCPUs. It suffices
- * to save it from one vCPU and to restore it to one.
+ * KVM_SET_DEVICE_ATTR; addr points to struct kvm_exitstats_state. The state has the
+ * figures of the VM that its guest reads in the leaves, and is the same for each vCPU.
+ * Save it from one vCPU and restore it to one.
  *
- * Get: set nr to the number of entries that there is room for. KVM sets it to the number
- * filled in. E2BIG: not enough room; nr is the number needed (KVM_EXITSTATS_MAX_ENTRIES
- * always suffices).
+ * Get: set nr to the number of entries for which there is room. KVM sets it to the number
+ * of entries filled in. E2BIG: not enough room; nr is the number needed
+ * (KVM_EXITSTATS_MAX_ENTRIES always suffices).
  * Set: the guest's next reading continues from these figures. Stop all vCPUs first; they may
  * have run before. The host's statistics do not change. An exit reason that
  * this kernel does not know is added to KVM_EXITSTATS_ACCOUNT_OTHER.
- * EINVAL: another numbering, another selector, nr too large, reserved is not 0, or an exit
- * reason's buckets do not add up to its exits: both VMs have the histogram, or neither has.
+ * EINVAL: another numbering, another selector, nr too large, reserved is not 0, an exit
+ * reason's buckets do not add up to its exits, or only one of the two VMs has the histogram.
  * ENXIO for both: the VM does not count.
  */
 #define KVM_VCPU_EXITSTATS		0x4ffffffc

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * KVM exitstats: what a VM and its vCPUs hold. The code is in
+ * KVM exitstats: the data of a VM and its vCPUs. The code is in
  * arch/x86/kvm/exitstats.h (the hot path) and exitstats*.c (everything else).
  */
 #ifndef _ASM_X86_KVM_EXITSTATS_H
@@ -18,7 +18,7 @@ struct kvm_vcpu;
 /**
  * struct kvm_exitstats_account - the time that a vCPU spent in one way
  * @cycles: time in this account, in host TSC cycles
- * @exits: for an exit reason, the exits that KVM is done with; for another
+ * @exits: for an exit reason, the number of counted exits; for another
  *	   account, how often it was entered
  * @longest: for an exit reason, the host TSC cycles of its longest exit
  */
@@ -29,12 +29,12 @@ struct kvm_exitstats_account {
 };
 
 /**
- * struct kvm_exitstats_tail - what a ledger with a histogram has for each account in addition
+ * struct kvm_exitstats_tail - additional data of each account in a ledger with a histogram
  * @buckets: the exits by the logarithm of the host TSC cycles that they took,
  *	     KVM_EXITSTATS_NR_BUCKETS of them; NULL before the first exit
- * @limit: kvm_exitstats_enter() takes the rare path for an exit that took longer: @longest,
- *	   but at most 2^32 - 1, so that its logarithm is the bucket
- * @longest: takes the place of that in the account, which is -1: each exit takes longer
+ * @limit: kvm_exitstats_enter() takes the rare path for longer exits: @longest, but at most
+ *	   2^32 - 1, so that the logarithm of all others is the bucket
+ * @longest: replaces the account's longest, which is -1, so that each exit takes longer
  */
 struct kvm_exitstats_tail {
 	u64 *buckets;
@@ -66,12 +66,12 @@ enum {
  *	    the first VM entry, userspace
  * @took: while @account is not an exit reason, host TSC cycles of the latest exit's
  *	  earlier pieces
- * @pieces: stands in for @reason as @account while an exit goes on after its first
- *	    piece. Its longest exit is -1, so that kvm_exitstats_enter() takes the rare path
- * @spare: buckets for the next exit reason that needs some, zeroed: VM entry cannot
+ * @pieces: replaces @reason as @account while an exit continues after its first piece.
+ *	    Its longest exit is -1, so that kvm_exitstats_enter() takes the rare path
+ * @spare: zeroed buckets for the next exit reason that needs some, as VM entry cannot
  *	   allocate
- * @traced: the account of an exit that is still to be traced, or NULL
- * @traced_cycles: what it took
+ * @traced: the account of an exit that has not been traced yet, or NULL
+ * @traced_cycles: the cycles of that exit
  * @next: the next one of this VM's ledgers
  * @counted: the latest exit has been counted already
  * @running: in KVM_RUN, and not blocked
@@ -79,11 +79,11 @@ enum {
  * @account: the account that the time since @since belongs to; NULL: the guest
  * @tail: with a histogram, the distance in bytes from an account to its struct
  *	  kvm_exitstats_tail; without, 0
- * @accounts: see the enum above, then @pieces, then with a histogram the tails of all of them
+ * @accounts: see the enum above; followed by @pieces and, with a histogram, the tails of all
  *
  * Only the thread that holds vcpu->mutex writes, with preemption or interrupts
- * disabled. Anybody reads at any time: each counter has one writer and is aligned, so that
- * no reader sees a torn value.
+ * disabled. Any CPU may read at any time: each counter has one writer and is aligned, so
+ * that no reader sees a torn value.
  *
  * The fields up to @next are for the rare paths. An exit writes to two or three cache
  * lines: that of @since, which also holds the sum over all exits and the guest's account,
@@ -112,10 +112,10 @@ struct kvm_vcpu_exitstats {
  * @flags: KVM_EXITSTATS_* flags of KVM_CAP_X86_EXITSTATS; constant once the VM has
  *	   a vCPU
  * @supported: the vendor module counts the exits of this type of VM; constant
- * @ledgers: those of its vCPUs, which join when they have been created, and stay until the
- *	     VM is destroyed; read at any time
- * @base: what the guest accumulated elsewhere, in guest TSC cycles, or NULL. Of this
- *	  ledger, only the accounts are used; written under kvm->lock, read at any time
+ * @ledgers: the ledgers of its vCPUs, which join when they have been created, and stay until
+ *	     the VM is destroyed; read at any time
+ * @base: the restored figures, in guest TSC cycles, or NULL. Only the accounts of this ledger
+ *	  are used; written under kvm->lock, read at any time
  */
 struct kvm_exitstats {
 	u8 flags;
