@@ -226,7 +226,7 @@ static void do_enable_cap(struct world *w, struct one_vm *vm)
 		cap.args[rnd_below(&w->rnd, 4)] = rnd_any_size(&w->rnd);
 	if (!rnd_below(&w->rnd, 16))
 		cap.cap ^= 1u << rnd_below(&w->rnd, 31);
-	/* KVM must ignore these. */
+	/* KVM must ignore the padding. */
 	memset(cap.pad, rnd(&w->rnd), sizeof(cap.pad));
 
 	flags = cap.args[0];

@@ -141,7 +141,7 @@ static void *read_everything(void *unused)
 				if (fd < 0)
 					continue;
 				nr_read += read_all(fd) > 0;
-				/* Keep the file open, and read it again when its slot is reused. */
+				/* Keep the file open, and read it again when it is replaced. */
 				if (held[nr_held] >= 0) {
 					if (!lseek(held[nr_held], 0, SEEK_SET))
 						read_all(held[nr_held]);
