@@ -312,5 +312,7 @@ int main(int argc, char *argv[])
 {
 	require_exitstats();
 	require_debugfs();
+	/* Fill its cache now; threads would race to fill it. */
+	kvm_get_supported_cpuid();
 	return test_harness_run(argc, argv);
 }
