@@ -9,7 +9,7 @@
 #include "kvm_util.h"
 #include "svm_util.h"
 
-/* The framework's, which enters L2 on SVM, and exitstats_util.h's have the same name. */
+/* The framework's run_guest(), which enters L2 on SVM, would clash with exitstats_util.h's. */
 #define run_guest run_vcpu
 #include "exitstats_util.h"
 #undef run_guest
@@ -33,7 +33,7 @@ static inline void l1_takes_all(void *l2, u64 (*enter)(void *l2), void (*skip)(v
 	reason = enter(l2);
 	GUEST_ASSERT_EQ(reason, EXIT_HYPERCALL);
 
-	/* Those of L2, and the reading before. */
+	/* L2's exits, and the reading before */
 	GUEST_ASSERT_EQ(exits_of(EXIT_CPUID) - cpuids, NR_EXITS + 1);
 	GUEST_ASSERT_EQ(exits_of(EXIT_HYPERCALL) - hypercalls, 1);
 }

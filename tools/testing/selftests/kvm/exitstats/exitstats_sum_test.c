@@ -62,7 +62,7 @@ static void guest_exits(void)
 	}
 }
 
-/* The timer is periodic: if its interrupt comes before HLT, there is another. */
+/* The timer is periodic, as its first interrupt may come before HLT. */
 static void guest_halts(void)
 {
 	int i;

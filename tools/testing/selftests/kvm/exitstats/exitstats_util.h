@@ -228,7 +228,7 @@ struct stats {
 	u64 cycles_by_reason[MAX_SLOTS];
 };
 
-/* The file itself: the descriptors say where in it the data are. */
+/* The statistics file. Its descriptors tell where the data are. */
 struct stats_file {
 	int fd;
 	struct kvm_stats_header header;

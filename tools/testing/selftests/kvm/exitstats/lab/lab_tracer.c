@@ -55,7 +55,7 @@ static int on_module(struct notifier_block *nb, unsigned long event, void *data)
 {
 	const struct module *mod = ((struct tp_module *)data)->mod;
 
-	/* Its name ends in _tp in newer kernels. */
+	/* In newer kernels, its name ends in _tp. */
 	follow_module(mod, event, "kvm_exitstats", on_exit);
 	follow_module(mod, event, "kvm_exitstats_tp", on_exit);
 	return NOTIFY_OK;

@@ -135,7 +135,7 @@ static inline void run(char **argv)
 #define RUN(...)	run((char *[]){ __VA_ARGS__, NULL })
 #define TOOL(...)	RUN(tool, ##__VA_ARGS__)
 
-/* With @fd, which is closed, as standard output */
+/* Run with @fd as standard output, and close it. */
 static inline void run_into(int fd, char **argv)
 {
 	pid_t pid;

@@ -28,7 +28,7 @@ void put_percentile(struct line *l, int column, const struct distribution *d,
 		put_number(l, column, cycles);
 }
 
-/* What is drawn of one reading */
+/* The part of a reading that is drawn */
 static struct distribution drawn_of(const struct stats *s)
 {
 	return distribution_of(s, need_reason(s->numbering, opt.hist));

@@ -12,12 +12,12 @@
 
 /**
  * struct distribution - how long the exits of a row took
- * @hist: by bucket
- * @exits: so many are in the buckets
- * @p50: estimate of what half of them did not exceed
- * @p99: the same of 99 percent
- * @longest: the longest one; 0 if unknown
- * @bound: in a difference, @longest is a bound: no exit took longer
+ * @hist: exits by bucket
+ * @exits: number of exits in the buckets
+ * @p50: estimate of the 50th percentile
+ * @p99: estimate of the 99th percentile
+ * @longest: longest exit; 0 if unknown
+ * @bound: @longest is only an upper bound, as in a difference
  */
 struct distribution {
 	struct hist hist;
@@ -28,10 +28,10 @@ struct distribution {
 	bool bound;
 };
 
-/* Of a row, or of all if it is -1 */
+/* The distribution of a row, or of all rows if -1 */
 struct distribution distribution_of(const struct stats *s, int row);
 
-/* @cycles of @d, in a cell of a table; it stays empty if there are no exits. */
+/* Put @cycles of @d into a cell of a table, which stays empty if there are no exits. */
 void put_percentile(struct line *l, int column, const struct distribution *d,
 		    unsigned long long cycles);
 

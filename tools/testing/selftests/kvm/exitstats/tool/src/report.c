@@ -87,7 +87,7 @@ static void put_absent(struct line *l, const struct stats *s, int row)
 		put(l, EXITS_COLUMN, s->span ? "none" : "never");
 }
 
-/* Of a row, or of all if it is -1 */
+/* The distribution of a row, or of all rows if -1 */
 static void fill_line(struct line *l, const struct stats *s, int row)
 {
 	struct exitstats all = total(s), of = row < 0 ? all : s->row[row];
