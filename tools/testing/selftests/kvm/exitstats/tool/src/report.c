@@ -322,7 +322,7 @@ void print_report(FILE *out, const struct stats *s, const char *title, int max)
 	else
 		fprintf(out, "%s\n\n", title);
 	if (s->reset) {
-		fputs("No figures: the counters began anew, the VM was restarted or migrated.\n",
+		fputs("No figures: the counters were reset when the VM was restarted or migrated.\n",
 		      out);
 		return;
 	}
