@@ -8,7 +8,7 @@
 #include "exitstats_util.h"
 
 #define NR_EXITS	5000
-#define NR_VMS		8
+#define NR_VMS		4
 #define SUPPORTED	(KVM_EXITSTATS_COUNT | KVM_EXITSTATS_CPL0 | KVM_EXITSTATS_HISTOGRAM)
 
 /* Report first whether the leaves exist, then cause exits. */

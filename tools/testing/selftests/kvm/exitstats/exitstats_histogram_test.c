@@ -251,7 +251,7 @@ TEST_F(histogram, adds_up_in_userspace)
 	struct ucall uc;
 	int i;
 
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 10; i++) {
 		vcpu_run(self->vcpus[0]);
 		get_ucall(self->vcpus[0], &uc);
 		check_all(self);
@@ -299,7 +299,7 @@ TEST_F(histogram, does_not_go_back_while_vcpus_run)
 	WRITE_ONCE(stop, false);
 	for (i = 0; i < NR_VCPUS; i++)
 		pthread_create(&threads[i], NULL, run_till_stop, self->vcpus[i]);
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 8; i++) {
 		read_stats(self->vcpus[1], &before);
 		TEST_ASSERT(read_log_hist(self->vcpus[1], log), "no exit_cycles_hist");
 		read_stats(self->vcpus[1], &after);
@@ -347,7 +347,7 @@ static void guest_read_beside(void)
 	u64 last[NR_BUCKETS] = {}, before, after, sum, now;
 	u32 b, i;
 
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 20; i++) {
 		before = exits_of(EXIT_HYPERCALL);
 		for (b = 0, sum = 0; b < NR_BUCKETS; b++) {
 			now = bucket_exits(b, EXIT_HYPERCALL, 0);
@@ -993,7 +993,7 @@ TEST_F(saved, while_it_runs)
 
 	WRITE_ONCE(stop, false);
 	pthread_create(&thread, NULL, run_till_stop, self->vcpu);
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 20; i++) {
 		must_get(second, &state);
 		assert_state_adds_up(&state);
 		must_set(self->fresh, &state);

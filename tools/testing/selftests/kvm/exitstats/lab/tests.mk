@@ -37,7 +37,7 @@ part-vmx-ept0 := plan-suite CPU=intel PAGING=0 RUN_AS=suite-ept0
 part-vmx-oracle := plan-oracle CPU=intel
 part-vmx-absent := plan-absent CPU=intel
 # There is no svm-oracle: each run of an AMD host has the oracle.
-part-svm := plan-suite CPU=amd KILLS=4
+part-svm := plan-suite CPU=amd KILLS=2
 part-svm-absent := plan-absent CPU=amd
 part-svm-tracepoint := plan-tracepoint CPU=amd
 TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent svm-tracepoint bound lab code apply
