@@ -24,9 +24,12 @@ static unsigned int length;
 
 static void add_hex(unsigned int value, char end)
 {
-	int shift;
+	int shift = 28;
 
-	for (shift = 28; shift >= 0; shift -= 4)
+	/* Without leading zeros: QEMU makes a system call for each character. */
+	while (shift && !(value >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
 		line[length++] = "0123456789abcdef"[value >> shift & 0xf];
 	line[length++] = end;
 }
