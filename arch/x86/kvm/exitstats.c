@@ -238,7 +238,7 @@ void __kvm_exitstats_block(struct kvm_vcpu *vcpu)
 
 	preempt_disable();
 	exitstats_away(stats, KVM_EXITSTATS_HALTED, true, rdtsc());
-	stats->running = false;
+	vcpu->arch.exitstats_running = false;
 	preempt_enable();
 }
 
@@ -253,7 +253,7 @@ void __kvm_exitstats_unblock(struct kvm_vcpu *vcpu)
 	exitstats_back(stats);
 	if (!exitstats_is_reason(stats, stats->reason))
 		stats->reason->exits++;
-	stats->running = true;
+	vcpu->arch.exitstats_running = true;
 	preempt_enable();
 }
 
@@ -273,7 +273,7 @@ void __kvm_exitstats_put(struct kvm_vcpu *vcpu, u64 now)
 		return;
 	}
 
-	if (!stats->running)
+	if (!vcpu->arch.exitstats_running)
 		exitstats_away(stats, KVM_EXITSTATS_USERSPACE, true, now);
 	else if (vcpu->preempted)
 		exitstats_away(stats, KVM_EXITSTATS_PREEMPTED, false, now);
@@ -286,7 +286,7 @@ void __kvm_exitstats_load(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
 
-	if (stats && stats->running)
+	if (stats && vcpu->arch.exitstats_running)
 		exitstats_back(stats);
 }
 

@@ -219,22 +219,23 @@ static inline void kvm_exitstats_no_entry(struct kvm_vcpu *vcpu, u64 code)
 /* Allocate and trace, which VM entry cannot do. */
 static inline void kvm_exitstats_check_request(struct kvm_vcpu *vcpu)
 {
-	if (kvm_test_request(KVM_REQ_EXITSTATS, vcpu))
+	if (kvm_exitstats_in_use() && kvm_test_request(KVM_REQ_EXITSTATS, vcpu))
 		__kvm_exitstats_request(vcpu);
 }
 
-/* KVM_RUN is called; with the next load, the account of the latest exit continues. */
+/*
+ * KVM_RUN is called; with the next load, the account of the latest exit continues. Whether the
+ * vCPU counts does not matter: asking costs more than this store.
+ */
 static inline void kvm_exitstats_run_begin(struct kvm_vcpu *vcpu)
 {
-	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
-		vcpu->arch.exitstats->running = true;
+	vcpu->arch.exitstats_running = true;
 }
 
 /* KVM_RUN returns; with the next put, the account "userspace" starts. */
 static inline void kvm_exitstats_run_end(struct kvm_vcpu *vcpu)
 {
-	if (kvm_exitstats_in_use() && vcpu->arch.exitstats)
-		vcpu->arch.exitstats->running = false;
+	vcpu->arch.exitstats_running = false;
 }
 
 /* KVM blocks the vCPU, or polls before that; the account "halted" starts. */

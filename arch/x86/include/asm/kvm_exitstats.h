@@ -74,7 +74,6 @@ enum {
  * @traced_cycles: the cycles of that exit
  * @next: the next one of this VM's ledgers
  * @counted: the latest exit has been counted already
- * @running: in KVM_RUN, and not blocked
  * @since: host TSC when the clock moved to @account
  * @account: the account that the time since @since belongs to; NULL: the guest
  * @tail: with a histogram, the distance in bytes from an account to its struct
@@ -102,7 +101,6 @@ struct kvm_vcpu_exitstats {
 	u64 since ____cacheline_aligned;
 	struct kvm_exitstats_account *account;
 	bool counted;
-	bool running;
 	u32 tail;
 	struct kvm_exitstats_account accounts[];
 };

@@ -273,6 +273,7 @@ struct kvm_vcpu {
 		_Alignas(4096) char before[0x9c0];
 #endif
 		struct kvm_vcpu_exitstats *exitstats;
+		bool exitstats_running;
 		u64 l1_tsc_scaling_ratio;
 	} arch;
 };
