@@ -78,22 +78,6 @@ static __always_inline u64 exitstats_settle(struct kvm_vcpu_exitstats *stats,
 	return took;
 }
 
-/*
- * Record @took if it is the longest exit of @reason.
- * Return: false if it is not the longest and there is no histogram.
- */
-static __always_inline bool exitstats_keep_longest(struct kvm_vcpu_exitstats *stats,
-						   struct kvm_exitstats_account *reason, u64 took)
-{
-	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
-
-	if (!exitstats_is_reason(stats, reason) || likely((s64)took <= (s64)reason->longest))
-		return false;
-
-	tail->longest = max(tail->longest, took);
-	return true;
-}
-
 /* Leave the latest exit for account @to. @over: count the exit. */
 static __always_inline void exitstats_away(struct kvm_vcpu_exitstats *stats, u32 to, bool over,
 					   u64 now)
@@ -103,10 +87,8 @@ static __always_inline void exitstats_away(struct kvm_vcpu_exitstats *stats, u32
 
 	WRITE_ONCE(stats->took, took);
 	WRITE_ONCE(stats->reason, reason);
-	if (over) {
-		exitstats_keep_longest(stats, reason, took);
+	if (over)
 		WRITE_ONCE(stats->counted, true);
-	}
 	stats->account = &stats->accounts[to];
 	stats->account->exits++;
 }
@@ -128,17 +110,18 @@ static __always_inline void exitstats_back(struct kvm_vcpu_exitstats *stats)
 }
 
 /*
- * Count an exit that has ended and took @took cycles in the histogram. The first one of its
- * reason takes the spare buckets. They exist, as KVM handles the request for the next ones
- * before VM entry.
+ * Record @took, the longest exit of @reason so far, or any that kvm_exitstats_enter() cannot
+ * count in the histogram. The first exit of its reason takes the spare buckets. They exist, as
+ * KVM handles the request for the next ones before VM entry.
  */
-static __always_inline void exitstats_count_bucket(struct kvm_vcpu *vcpu,
+static __always_inline void exitstats_keep_longest(struct kvm_vcpu *vcpu,
 						   struct kvm_exitstats_account *reason, u64 took)
 {
 	struct kvm_vcpu_exitstats *stats = vcpu->arch.exitstats;
 	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
 
-	if (likely(__kvm_exitstats_enter_tail(stats, reason, took)))
+	WRITE_ONCE(tail->longest, max(tail->longest, took));
+	if (!stats->tail)
 		return;
 
 	if (!tail->buckets) {
@@ -157,8 +140,10 @@ static __always_inline void exitstats_finish(struct kvm_vcpu *vcpu, u64 now)
 	struct kvm_exitstats_account *reason;
 	u64 took = exitstats_settle(stats, &reason, true, now);
 
-	if (exitstats_keep_longest(stats, reason, took) && stats->tail)
-		exitstats_count_bucket(vcpu, reason, took);
+	if (exitstats_is_reason(stats, reason) &&
+	    unlikely((s64)took > (s64)reason->longest) &&
+	    !__kvm_exitstats_enter_tail(stats, reason, took))
+		exitstats_keep_longest(vcpu, reason, took);
 	WRITE_ONCE(stats->counted, false);
 
 	if (tracepoint_enabled(kvm_exitstats_tp) && exitstats_is_reason(stats, reason)) {
@@ -291,6 +276,37 @@ void __kvm_exitstats_load(struct kvm_vcpu *vcpu)
 }
 
 /*
+ * Has the latest exit been counted but not ended, and is it one of @reason? *@took is what it
+ * took so far.
+ */
+static bool exitstats_is_open(const struct kvm_vcpu_exitstats *stats,
+			      const struct kvm_exitstats_account *reason, u64 *took)
+{
+	bool open;
+
+	/* Retry if *@took was that of an earlier exit, which it is until the count. */
+	do {
+		*took = READ_ONCE(stats->took);
+		open = READ_ONCE(stats->counted) && READ_ONCE(stats->reason) == reason;
+	} while (open && *took != READ_ONCE(stats->took));
+	return open;
+}
+
+/* The longest exit of @account, among those that have been counted. */
+u64 kvm_exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 account)
+{
+	u64 took;
+
+	if (account < KVM_EXITSTATS_OTHER)
+		return 0;
+
+	if (!exitstats_is_open(stats, &stats->accounts[account], &took))
+		took = 0;
+	smp_rmb();	/* An exit is among the longest before it ends, see exitstats_finish(). */
+	return max(took, READ_ONCE(kvm_exitstats_tail_of(stats, account)->longest));
+}
+
+/*
  * Copy the accounts of a vCPU, which may be running. Retry until they add up to the time on
  * its clock: then all are of one moment. Add the time since then to the current account. If
  * all retries fail, because the vCPU is too fast, use the last copy.
@@ -311,7 +327,7 @@ void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account 
 		sum = 0;
 		for (i = 0; i < kvm_exitstats_nr_accounts; i++) {
 			/* The cycles last, see __kvm_exitstats_enter(). */
-			accounts[i].longest = READ_ONCE(kvm_exitstats_tail_of(stats, i)->longest);
+			accounts[i].longest = kvm_exitstats_longest(stats, i);
 			accounts[i].exits = READ_ONCE(stats->accounts[i].exits);
 			smp_rmb();	/* pairs with its barrier() */
 			accounts[i].cycles = READ_ONCE(stats->accounts[i].cycles);
@@ -346,7 +362,6 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 	u64 copy[KVM_EXITSTATS_NR_BUCKETS], exits, took, sum;
 	int i, retries = 100;
 	const u64 *from;
-	bool counted;
 
 	do {
 		exits = READ_ONCE(reason->exits);
@@ -356,14 +371,11 @@ void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 accou
 			copy[i] = from ? READ_ONCE(from[i]) : 0;
 			sum += copy[i];
 		}
-		took = READ_ONCE(stats->took);
-		counted = READ_ONCE(stats->counted) && READ_ONCE(stats->reason) == reason;
-		if (counted) {
+		if (exitstats_is_open(stats, reason, &took)) {
 			copy[kvm_exitstats_bucket(took)]++;
 			sum++;
 		}
-		/* Retry if @took was that of an earlier exit, which it is until the count. */
-	} while ((sum != exits || (counted && took != READ_ONCE(stats->took))) && --retries);
+	} while (sum != exits && --retries);
 
 	for (i = 0; i < KVM_EXITSTATS_NR_BUCKETS; i++)
 		buckets[i] += copy[i];
@@ -379,14 +391,13 @@ struct kvm_vcpu_exitstats *kvm_exitstats_alloc(bool histogram)
 	if (!stats)
 		return NULL;
 
-	/* Each exit takes longer than -1 cycles, so kvm_exitstats_enter() takes the rare path. */
 	stats->pieces = &stats->accounts[kvm_exitstats_nr_accounts];
-	for (i = histogram ? 0 : kvm_exitstats_nr_accounts; i <= kvm_exitstats_nr_accounts; i++)
-		stats->accounts[i].longest = -1ULL;
-
+	stats->pieces->longest = KVM_EXITSTATS_PIECES;
 	if (!histogram)
 		return stats;
 
+	for (i = 0; i < kvm_exitstats_nr_accounts; i++)
+		stats->accounts[i].longest = KVM_EXITSTATS_TAIL;
 	stats->tail = (kvm_exitstats_nr_accounts + 1) * sizeof(*stats->pieces);
 	stats->spare = kvm_exitstats_alloc_buckets(GFP_KERNEL_ACCOUNT);
 	if (!stats->spare) {

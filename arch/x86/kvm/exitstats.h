@@ -135,7 +135,7 @@ static __always_inline bool __kvm_exitstats_enter_tail(struct kvm_vcpu_exitstats
 {
 	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
 
-	if (!stats->tail || cycles - 1 >= tail->limit)
+	if (reason->longest != KVM_EXITSTATS_TAIL || cycles - 1 >= tail->limit)
 		return false;
 
 	tail->buckets[__fls(cycles)]++;
@@ -292,6 +292,7 @@ void kvm_exitstats_destroy_vcpu(struct kvm_vcpu *vcpu);
 int kvm_exitstats_check_extension(struct kvm *kvm);
 int kvm_exitstats_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 void kvm_exitstats_snapshot(struct kvm_vcpu *vcpu, struct kvm_exitstats_account *accounts);
+u64 kvm_exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 account);
 void kvm_exitstats_add_buckets(const struct kvm_vcpu_exitstats *stats, u32 account,
 			       u64 *buckets);
 

@@ -64,11 +64,11 @@ static struct exitstats_selection exitstats_select(u32 selector, bool histogram)
 	return s;
 }
 
-/* Offsets in a ledger: of the counters to sum over the vCPUs, and of @longest, for the maximum */
+/* Offsets in a ledger of the counters to sum over the vCPUs, and an account */
 struct exitstats_figures {
 	u32 exits;
 	u32 cycles;
-	u32 longest;	/* 0: not needed */
+	u32 longest;	/* the account whose longest exit is needed, or NO_ACCOUNT */
 };
 
 #define exitstats_offset(account, member)					\
@@ -80,16 +80,16 @@ static u64 exitstats_read(const struct kvm_vcpu_exitstats *stats, u32 offset)
 }
 
 /* The longest exit of all reasons is not in the ledger, which keeps it for each reason. */
-static u64 exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 offset)
+static u64 exitstats_longest(const struct kvm_vcpu_exitstats *stats, u32 account)
 {
 	u64 longest = 0;
 	u32 i;
 
-	if (offset != exitstats_offset(KVM_EXITSTATS_ALL, longest))
-		return exitstats_read(stats, offset + stats->tail);
+	if (account != KVM_EXITSTATS_ALL)
+		return kvm_exitstats_longest(stats, account);
 
 	for (i = KVM_EXITSTATS_OTHER; i < kvm_exitstats_nr_accounts; i++)
-		longest = max(longest, READ_ONCE(kvm_exitstats_tail_of(stats, i)->longest));
+		longest = max(longest, kvm_exitstats_longest(stats, i));
 	return longest;
 }
 
@@ -113,8 +113,8 @@ static struct kvm_exitstats_account exitstats_of_vcpu(struct kvm_vcpu *vcpu,
 
 	sum.exits = exitstats_read(stats, which->exits);
 	sum.cycles = exitstats_to_guest(vcpu, exitstats_read(stats, which->cycles));
-	sum.longest = which->longest ?
-		      exitstats_to_guest(vcpu, exitstats_longest(stats, which->longest)) : 0;
+	sum.longest = which->longest == EXITSTATS_NO_ACCOUNT ? 0 :
+		      exitstats_to_guest(vcpu, exitstats_longest(stats, which->longest));
 	return sum;
 }
 
@@ -138,7 +138,7 @@ static struct kvm_exitstats_account exitstats_of_vm(struct kvm_vcpu *vcpu,
 	}
 	sum.cycles = exitstats_to_guest(vcpu, sum.cycles);
 
-	if (which->longest) {
+	if (which->longest != EXITSTATS_NO_ACCOUNT) {
 		llist_for_each_entry(stats, first, next)
 			sum.longest = max(sum.longest, exitstats_longest(stats, which->longest));
 		sum.longest = exitstats_to_guest(vcpu, sum.longest);
@@ -147,7 +147,7 @@ static struct kvm_exitstats_account exitstats_of_vm(struct kvm_vcpu *vcpu,
 	if (base) {
 		sum.exits += exitstats_read(base, which->exits);
 		sum.cycles += exitstats_read(base, which->cycles);
-		if (which->longest)
+		if (which->longest != EXITSTATS_NO_ACCOUNT)
 			sum.longest = max(sum.longest, exitstats_longest(base, which->longest));
 	}
 	return sum;
@@ -159,7 +159,7 @@ struct kvm_exitstats_account kvm_exitstats_guest_view(struct kvm_vcpu *vcpu, u32
 	const struct exitstats_figures which = {
 		.exits = exitstats_offset(account, exits),
 		.cycles = exitstats_offset(account, cycles),
-		.longest = exitstats_offset(account, longest),
+		.longest = account,
 	};
 
 	return exitstats_of_vm(vcpu, &which);
@@ -248,6 +248,7 @@ bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, 
 	struct exitstats_figures which = {
 		.exits = exitstats_offset(KVM_EXITSTATS_ALL, exits),
 		.cycles = exitstats_offset(KVM_EXITSTATS_ALL, cycles),
+		.longest = EXITSTATS_NO_ACCOUNT,
 	};
 	struct exitstats_selection s = {};
 	struct kvm_exitstats_account sum;
@@ -266,7 +267,7 @@ bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, 
 	}
 	if (leaf == KVM_EXITSTATS_LEAF_CYCLES && s.account != EXITSTATS_NO_ACCOUNT && !s.bucket) {
 		which.cycles = exitstats_offset(s.account, cycles);
-		which.longest = exitstats_offset(s.account, longest);
+		which.longest = s.account;
 	}
 
 	sum = s.vcpu ? exitstats_of_vcpu(vcpu, &which) : exitstats_of_vm(vcpu, &which);

@@ -20,7 +20,7 @@ struct kvm_vcpu;
  * @cycles: time in this account, in host TSC cycles
  * @exits: for an exit reason, the number of counted exits; for another
  *	   account, how often it was entered
- * @longest: for an exit reason, the host TSC cycles of its longest exit
+ * @longest: for an exit reason, the host TSC cycles of its longest exit that has ended
  */
 struct kvm_exitstats_account {
 	u64 cycles;
@@ -28,13 +28,17 @@ struct kvm_exitstats_account {
 	u64 longest;
 };
 
+/* Instead of @longest. Each exit takes longer, so that kvm_exitstats_enter() looks closer. */
+#define KVM_EXITSTATS_PIECES	(-1ULL)	/* of @pieces, below: take the rare path */
+#define KVM_EXITSTATS_TAIL	(-2ULL)	/* the longest exit is in the account's tail */
+
 /**
  * struct kvm_exitstats_tail - additional data of each account in a ledger with a histogram
  * @buckets: the exits by the logarithm of the host TSC cycles that they took,
  *	     KVM_EXITSTATS_NR_BUCKETS of them; NULL before the first exit
  * @limit: kvm_exitstats_enter() takes the rare path for longer exits: @longest, but at most
  *	   2^32 - 1, so that the logarithm of all others is the bucket
- * @longest: replaces the account's longest, which is -1, so that each exit takes longer
+ * @longest: replaces the account's longest, which is KVM_EXITSTATS_TAIL
  */
 struct kvm_exitstats_tail {
 	u64 *buckets;
@@ -67,7 +71,7 @@ enum {
  * @took: while @account is not an exit reason, host TSC cycles of the latest exit's
  *	  earlier pieces
  * @pieces: replaces @reason as @account while an exit continues after its first piece.
- *	    Its longest exit is -1, so that kvm_exitstats_enter() takes the rare path
+ *	    Its longest exit is KVM_EXITSTATS_PIECES
  * @spare: zeroed buckets for the next exit reason that needs some, as VM entry cannot
  *	   allocate
  * @traced: the account of an exit that has not been traced yet, or NULL
