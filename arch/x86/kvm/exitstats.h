@@ -135,7 +135,7 @@ static __always_inline bool __kvm_exitstats_enter_tail(struct kvm_vcpu_exitstats
 {
 	struct kvm_exitstats_tail *tail = kvm_exitstats_tail(stats, reason);
 
-	if (reason->longest != KVM_EXITSTATS_TAIL || cycles - 1 >= tail->limit)
+	if (!stats->tail || cycles - 1 >= tail->limit)
 		return false;
 
 	tail->buckets[__fls(cycles)]++;
