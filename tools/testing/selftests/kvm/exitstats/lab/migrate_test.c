@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * migrate_test plan=NAME: start the guest, wait until it has printed a line, and migrate it
- * live to another QEMU. The TAP that it prints there goes to standard output.
+ * migrate_test plan=NAME [uncounted]: start the guest, wait until it has printed a line, and
+ * migrate it live to another QEMU, whose VM counts, unless it is "uncounted". The TAP that the
+ * guest prints there goes to standard output.
  */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 
 #define SOURCE_QMP	"/tmp/qmp"
 #define MIGRATION	"/tmp/migration"
+#define PARAMETER	"/sys/module/kvm/parameters/exitstats"
 
 static void fail(const char *what)
 {
@@ -74,8 +76,18 @@ static const char *ask(FILE *qmp, const char *command)
 	return NULL;
 }
 
+/* Do the VMs that are made from now on count? */
+static void count(const char *yes_or_no)
+{
+	FILE *parameter = fopen(PARAMETER, "w");
+
+	if (!parameter || fputs(yes_or_no, parameter) < 0 || fclose(parameter))
+		fail(PARAMETER);
+}
+
 int main(int argc, char **argv)
 {
+	bool counts = argc < 3 || strcmp(argv[2], "uncounted");
 	char *plan = argc > 1 ? argv[1] : NULL;
 	static char text[STREAM_MAX + 1];
 	struct stream_header h;
@@ -85,7 +97,7 @@ int main(int argc, char **argv)
 	int status, tries;
 
 	if (!plan)
-		fail("usage: migrate_test plan=NAME");
+		fail("usage: migrate_test plan=NAME [uncounted]");
 	from = run_guest(plan, "-qmp", "unix:" SOURCE_QMP ",server=on,wait=off", &source);
 	do {
 		if (!guest_message(from, &h, text))
@@ -93,9 +105,13 @@ int main(int argc, char **argv)
 	} while (h.type != STREAM_OUT);
 	fwrite(text, 1, h.len, stdout);
 
+	if (!counts)
+		count("N");
 	to = run_guest(plan, "-incoming", "unix:" MIGRATION, &target);
 	for (tries = 0; access(MIGRATION, F_OK) && tries < 600; tries++)
 		usleep(100000);
+	if (!counts)
+		count("Y");
 
 	qmp = connect_qmp();
 	ask(qmp, "{\"execute\": \"qmp_capabilities\"}");

@@ -3,10 +3,10 @@
  * Test of the driver exitstats_pmu in a guest: compare perf's figures of the guest's exits with
  * those of the tool and the leaves.
  *
- *	exitstats_pmu_test TOOL PERF MODULE		in a guest whose host counts
- *	exitstats_pmu_test TOOL PERF MODULE absent	in a guest whose host does not
- *	exitstats_pmu_test TOOL PERF MODULE migrated	in a guest that is migrated after it
- *							has printed a line
+ *	exitstats_pmu_test TOOL PERF MODULE [MODE]	in a guest whose host counts; MODE is
+ *		absent		on a host that does not
+ *		migrated	in a guest that is migrated after it has printed "# ready"
+ *		uncounted	the same, to a host that does not count
  *
  * TOOL is the path of exitstats, PERF that of perf, MODULE that of exitstats_pmu.ko, which must
  * not be loaded yet. Needs root. Nothing else may execute CPUID. Prints TAP; exit status 1 if a
@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #define PMU		"/sys/bus/event_source/devices/exitstats/"
 #define MODULE_NAME	"exitstats_pmu"
@@ -54,18 +55,42 @@ static int unload(void)
 	return syscall(SYS_delete_module, MODULE_NAME, O_NONBLOCK);
 }
 
-/* Count the lines with @text in the kernel's log since @kmsg was opened. */
-static int count_kmsg(int kmsg, const char *text)
+/* An event is freed after an RCU grace period, and the module with it. */
+static bool unload_soon(void)
+{
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		if (!unload())
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* Return the next line of the kernel's log since @kmsg was opened, or NULL. */
+static const char *next_record(int kmsg)
 {
 	static char record[8192];
-	int lines = 0;
 	ssize_t n;
 
+	/* EPIPE: older lines were overwritten. */
+	do {
+		n = read(kmsg, record, sizeof(record) - 1);
+	} while (n < 0 && errno == EPIPE);
+	record[n > 0 ? n : 0] = 0;
+	return n > 0 ? record : NULL;
+}
+
+/* Count the driver's lines in the log, without the taint of out-of-tree modules. */
+static int lines_of_driver(int kmsg)
+{
+	const char *record;
+	int lines = 0;
+
 	EXPECT(kmsg >= 0);
-	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0) {
-		record[n] = 0;
-		lines += !!strstr(record, text);
-	}
+	while ((record = next_record(kmsg)))
+		lines += strstr(record, MODULE_NAME ": ") && !strstr(record, "taint");
 	return lines;
 }
 
@@ -82,9 +107,29 @@ static void test_absent(void)
 	int kmsg = open_kmsg();
 
 	EXPECT(load() && errno == ENODEV);
-	EXPECT(count_kmsg(kmsg, MODULE_NAME ": ") == 1);
+	EXPECT(lines_of_driver(kmsg) == 1);
 	EXPECT(access(PMU, F_OK));
 	close(kmsg);
+}
+
+/* The kernel's log since the tests began */
+static int log_of_tests;
+
+static void test_no_complaint(void)
+{
+	static const char *const complaints[] = { "WARNING:", "BUG:", "INFO:", "Call Trace" };
+	const char *record;
+	size_t i;
+
+	EXPECT(log_of_tests >= 0);
+	while ((record = next_record(log_of_tests))) {
+		for (i = 0; i < sizeof(complaints) / sizeof(*complaints); i++) {
+			if (!strstr(record, complaints[i]))
+				continue;
+			printf("# %s", record);
+			EXPECT(!"a complaint");
+		}
+	}
 }
 
 static void test_load(void)
@@ -92,7 +137,7 @@ static void test_load(void)
 	int kmsg = open_kmsg();
 
 	EXPECT(!load());
-	EXPECT(!count_kmsg(kmsg, MODULE_NAME ": "));
+	EXPECT(!lines_of_driver(kmsg));
 	EXPECT(!access(PMU, F_OK));
 	close(kmsg);
 }
@@ -548,20 +593,25 @@ static void test_unload(void)
 	close(fd);
 
 	for (i = 0; i < 20; i++) {
-		/* An event is freed after an RCU grace period, and the module with it. */
-		int tries = 0;
-
-		while (unload() && tries++ < 100)
-			usleep(10000);
-		EXPECT(tries < 100);
+		EXPECT(unload_soon());
 		EXPECT(access(PMU, F_OK));
 		EXPECT(!load());
 		fd = open_event(config_of("cpuid"), 0, -1, 0);
 		EXPECT(fd >= 0 && !read_event(fd));
 		close(fd);
 	}
-	EXPECT(!count_kmsg(kmsg, MODULE_NAME ": "));
+	EXPECT(!lines_of_driver(kmsg));
 	close(kmsg);
+}
+
+/* An event must not go backwards, nor grow by more than is possible. */
+static void expect_step(const char *name, u64 last, u64 now)
+{
+	u64 most = strcmp(name, "exits") && strcmp(name, "cpuid") ? 1ull << 40 : 1 << 20;
+
+	if (now < last || now - last > most)
+		printf("# %s: %llu, now %llu\n", name, last, now);
+	EXPECT(now >= last && now - last <= most);
 }
 
 static bool set_online(int cpu, bool online)
@@ -576,19 +626,23 @@ static bool set_online(int cpu, bool online)
 	return n == 1;
 }
 
-/* The CPU goes offline and online while perf counts. CPU 0, with the CPUIDs, is unaffected. */
-static void test_hotplug_of_perf(int cpu)
+/* Start perf, which counts in the background until it is ended. */
+static pid_t start_perf(void)
 {
-	int lines, tries = 0;
 	pid_t pid;
 
 	unlink("/tmp/stat");
 	pid = START(perf, "stat", "-x,", "-o", "/tmp/stat", "-a", "-A", "-I", "10", "-e",
 		    "exitstats/exits/,exitstats/cpuid/");
 	EXPECT(await("/tmp/stat", "exitstats/cpuid/"));
-	EXPECT(set_online(cpu, false));
-	EXPECT(await("/tmp/stat", "<not counted>"));
-	EXPECT(set_online(cpu, true));
+	return pid;
+}
+
+/* End perf. Until then, it counts CPU 0's exits, and no interval has a huge figure. */
+static void end_perf(pid_t pid)
+{
+	int lines, tries = 0;
+
 	stay_on(0);
 	RUN("/tmp/tiny");
 	go_anywhere();
@@ -602,6 +656,17 @@ static void test_hotplug_of_perf(int cpu)
 	finish(pid);
 }
 
+/* The CPU goes offline and online while perf counts. CPU 0, with the CPUIDs, is unaffected. */
+static void test_hotplug_of_perf(int cpu)
+{
+	pid_t pid = start_perf();
+
+	EXPECT(set_online(cpu, false));
+	EXPECT(await("/tmp/stat", "<not counted>"));
+	EXPECT(set_online(cpu, true));
+	end_perf(pid);
+}
+
 /* The counter of a CPU that goes offline keeps its value. A new one counts from 0. */
 static void test_hotplug(void)
 {
@@ -610,7 +675,7 @@ static void test_hotplug(void)
 	char cpus[16];
 
 	if (!cpu) {
-		printf("# one CPU only\n");
+		skipped = "one CPU only";
 		return;
 	}
 	snprintf(cpus, sizeof(cpus), "0-%d", cpu);
@@ -667,9 +732,7 @@ static void test_migrated(void)
 		last_raw = raw;
 		for (i = 0; i < NR; i++) {
 			now[i] = read_event(fd[i]);
-			if (now[i] < last[i] || now[i] - last[i] > 1ull << 40)
-				printf("# %s: %llu, now %llu\n", names[i], last[i], now[i]);
-			EXPECT(now[i] >= last[i] && now[i] - last[i] <= 1ull << 40);
+			expect_step(names[i], last[i], now[i]);
 			if (!strcmp(names[i], "cpuid") && round > 0)
 				EXPECT(now[i] == last[i] + 1);
 			last[i] = now[i];
@@ -683,12 +746,66 @@ static void test_migrated(void)
 		close(fd[i]);
 }
 
+/*
+ * The new host has no figures. Events stop without a step, and new events stay at 0. The driver
+ * does not load again.
+ */
+static void test_uncounted(void)
+{
+	static const char *const names[] = {
+		"exits", "cycles", "guest", "halted", "cpuid", "cpuid_cycles", "other",
+	};
+	enum { NR = sizeof(names) / sizeof(*names), ROUNDS = 50 };
+	int fd[NR], i, round = -1, new;
+	unsigned int timeout;
+	u64 now, last[NR];
+
+	EXPECT(!load());
+	for (i = 0; i < NR; i++) {
+		fd[i] = open_event(config_of(names[i]), 0, -1, 0);
+		last[i] = read_event(fd[i]);
+	}
+	printf("# ready\n");
+	fflush(stdout);
+
+	for (timeout = 0; timeout < 30000 && round < ROUNDS; timeout++) {
+		if (round < 0 && !exitstats_present())
+			round = 0;
+		for (i = 0; i < NR; i++) {
+			now = read_event(fd[i]);
+			expect_step(names[i], last[i], now);
+			EXPECT(round < 1 || now == last[i]);
+			last[i] = now;
+		}
+		if (round >= 0)
+			round++;
+		usleep(2000);
+	}
+	EXPECT(round == ROUNDS);
+
+	for (i = 0; i < NR; i++) {
+		new = open_event(config_of(names[i]), 0, -1, 0);
+		EXPECT(new < 0 || !read_event(new));
+		close(new);
+		close(fd[i]);
+	}
+	EXPECT(unload_soon());
+	EXPECT(load() && errno == ENODEV);
+}
+
 static const struct test absent_tests[] = {
 	{ "the driver does not load, and says so", test_absent },
+	{ "the kernel does not complain", test_no_complaint },
 };
 
 static const struct test migrated_tests[] = {
 	{ "events continue after a migration", test_migrated },
+	{ "the kernel does not complain", test_no_complaint },
+};
+
+static const struct test uncounted_tests[] = {
+	{ "events stop on a host that does not count", test_uncounted },
+	{ "the kernel does not complain", test_no_complaint },
 };
 
 static const struct test tests[] = {
@@ -705,6 +822,7 @@ static const struct test tests[] = {
 	{ "unprivileged users", test_unprivileged },
 	{ "CPUs go offline and online", test_hotplug },
 	{ "unloaded and loaded", test_unload },
+	{ "the kernel does not complain", test_no_complaint },
 };
 
 static bool become_nobody(void)
@@ -714,6 +832,8 @@ static bool become_nobody(void)
 
 int main(int argc, char **argv)
 {
+	struct utsname kernel;
+
 	if (argc > 1 && !strcmp(argv[1], "cannot-open"))
 		return !become_nobody() || !cannot_open(config_of("exits"), 0, -1, 0, EACCES);
 	if (argc > 2 && !strcmp(argv[1], "as-nobody")) {
@@ -723,17 +843,22 @@ int main(int argc, char **argv)
 		return 99;
 	}
 	if (argc < 4) {
-		fprintf(stderr, "usage: exitstats_pmu_test TOOL PERF MODULE [absent | migrated]\n");
+		fprintf(stderr, "usage: exitstats_pmu_test TOOL PERF MODULE [MODE]\n");
 		return 1;
 	}
 	self = argv[0];
 	tool = argv[1];
 	perf = argv[2];
 	module = argv[3];
+	uname(&kernel);
+	printf("# Linux %s\n", kernel.release);
+	log_of_tests = open_kmsg();
 	if (argc > 4 && !strcmp(argv[4], "absent"))
-		return run_tests(absent_tests, 1);
-	if (argc > 4)
-		return run_tests(migrated_tests, 1);
+		return run_tests(absent_tests, 2);
+	if (argc > 4 && !strcmp(argv[4], "uncounted"))
+		return run_tests(uncounted_tests, 2);
+	if (argc > 4 && !strcmp(argv[4], "migrated"))
+		return run_tests(migrated_tests, 2);
 	numbering = exitstats_numbering() == KVM_EXITSTATS_NUMBERING_SVM ? SVM : VMX;
 	nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	write_tiny("/tmp/tiny", CPUIDS);

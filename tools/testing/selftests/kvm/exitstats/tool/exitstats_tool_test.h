@@ -33,6 +33,7 @@
 
 static char *tool;		/* path of the tool */
 static bool failed;		/* the current test has failed */
+static const char *skipped;	/* why the current test cannot run here */
 static enum numbering numbering;	/* of this host */
 
 /* Result of the last program */
@@ -514,9 +515,11 @@ static inline int run_tests(const struct test *test, int n)
 	printf("1..%d\n", n);
 	for (i = 0; i < n; i++) {
 		failed = false;
+		skipped = NULL;
 		test[i].run();
 		failures += failed;
-		printf("%sok %d - exitstats: %s\n", failed ? "not " : "", i + 1, test[i].name);
+		printf("%sok %d - exitstats: %s%s%s\n", failed ? "not " : "", i + 1, test[i].name,
+		       skipped ? " # SKIP " : "", skipped ?: "");
 		fflush(stdout);
 	}
 	return failures > 0;
