@@ -7,13 +7,19 @@ MUTANTS := $(basename $(notdir $(wildcard $(EXITSTATS)/mutants/*.patch)))
 caught-by = $(shell sed -n '1s/.*Caught by: //p' $(firstword $(wildcard \
 	$(EXITSTATS)/mutants/$(1).patch $(EXITSTATS)/mutants/san/$(1).patch)))
 mutant-program = $(firstword $(caught-by))
+mutant-case = $(wordlist 2,99,$(call caught-by,$(m)))
 mutant-cases = $(patsubst %,-r %,$(wordlist 2,9,$(caught-by)))
 # unload_test loads the modules itself, and has no cases.
 mutant-run = $(mutant-program) $(if $(filter unload_test,$(mutant-program)),/modules/mutant-$(1)/,$(mutant-cases))
 
-# exitstats_bound_test runs the kernel's source in userspace; the others need modules.
-MUTANTS_BOUND := $(basename $(notdir $(shell grep -l 'by: exitstats_bound_test' $(EXITSTATS)/mutants/*.patch)))
-MUTANTS_LAB := $(filter-out $(MUTANTS_BOUND),$(MUTANTS))
+# exitstats_bound_test runs the kernel's source in userspace. The driver for perf is a module
+# of the guest: one case of pmu_test runs there, or while migrate_test migrates it. The others
+# need KVM's modules.
+caught-by-any-of = $(basename $(notdir $(shell grep -lE 'by: ($(1)) ' $(EXITSTATS)/mutants/*.patch)))
+MUTANTS_BOUND := $(call caught-by-any-of,exitstats_bound_test)
+MUTANTS_PMU := $(call caught-by-any-of,exitstats_pmu_test)
+MUTANTS_MIGRATE := $(call caught-by-any-of,migrate_test)
+MUTANTS_LAB := $(filter-out $(MUTANTS_BOUND) $(MUTANTS_PMU) $(MUTANTS_MIGRATE),$(MUTANTS))
 
 # Build a variant, as for make bench, with the mutant's patch, and keep only the modules.
 $(B)/variants/mutant-%.done: $(BENCH)/variant.sh $(B)/kernel.done
@@ -37,6 +43,13 @@ $(B)/variants/mutant-%/bound_test: $(EXITSTATS)/mutants/%.patch $(B)/selftests.d
 		-I$(LINUX)/tools/arch/x86/include -isystem $(LINUX)/usr/include \
 		-I$(LINUX)/tools/testing/selftests -Ishim -o $@ exitstats_bound_test.c
 
+$(B)/variants/mutant-%/exitstats_pmu.ko: $(EXITSTATS)/mutants/%.patch $(B)/kernel.done
+	@rm -rf $(@D) && mkdir -p $(@D)/arch/x86/events
+	@cd $(@D) && cp $(ROOT)/arch/x86/events/exitstats_pmu.c arch/x86/events && \
+		patch -s -p1 < $< && mv arch/x86/events/exitstats_pmu.c . && rm -r arch && \
+		echo 'obj-m := exitstats_pmu.o' > Kbuild
+	@$(PROGRESS) "building the mutant $*" $(@D)/log $(KMAKE) M=$(@D) modules
+
 # The plans' variables: the mutants, and the test that has to catch each
 mutant-vars = MUTANTS="$(1)" $(foreach m,$(1),"caught-by.$(m)=$(call mutant-run,$(m))")
 
@@ -52,11 +65,22 @@ mutants-apply: $(B)/tree.done
 #:: Can the tests fail?
 #: make mutants-apply                check that each patch in mutants/ still applies
 #: make mutants [CPU=]               check that the tests catch each mutant
-.PHONY: mutants mutants-san
+#: make mutants-perf [CPU=]           the same for the guest's driver only
+.PHONY: mutants mutants-perf mutants-san
 mutants: mutants-apply lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/variants/mutant-%.done) \
 		$(MUTANTS_BOUND:%=$(B)/variants/mutant-%/bound_test)
+	@rm -f $(B)/mutants-perf.tap
 	@$(call lab,mutants,$(call mutant-vars,$(MUTANTS_LAB)) MUTANTS_BOUND="$(MUTANTS_BOUND)") \
-		> $(B)/mutants.tap 2> $(B)/mutants.log; $(B)/lab -s $(B)/mutants.tap
+		> $(B)/mutants.tap 2> $(B)/mutants.log; \
+	$(MAKE) -C $(ROOT) mutants-perf; $(B)/lab -s $(B)/mutants.tap $(B)/mutants-perf.tap
+
+mutants-perf: PACKAGES += linux-perf
+mutants-perf: mutants-apply lab $(call needs,perf-migrate) \
+		$(MUTANTS_PMU:%=$(B)/variants/mutant-%/exitstats_pmu.ko) \
+		$(MUTANTS_MIGRATE:%=$(B)/variants/mutant-%/exitstats_pmu.ko)
+	@$(call lab,mutants-perf,MUTANTS="$(MUTANTS_PMU)" MIGRATED="$(MUTANTS_MIGRATE)" \
+		$(foreach m,$(MUTANTS_PMU) $(MUTANTS_MIGRATE),"case.$(m)=$(mutant-case)")) \
+		> $(B)/mutants-perf.tap 2> $(B)/mutants-perf.log; $(B)/lab -s $(B)/mutants-perf.tap
 
 # A mutant in mutants/san/ names its sanitizer first.
 MUTANTS_SAN = $(basename $(notdir $(shell grep -lE \
