@@ -85,8 +85,10 @@ test-tool: lab
 .PHONY: test-perf
 test-perf: PACKAGES += linux-perf
 test-perf: lab $(call needs,perf) $(call needs,perf-migrate)
-	@status=0; for plan in perf perf-migrate; do for cpu in amd intel; do \
-		$(MAKE) -C $(ROOT) plan-$$plan CPU=$$cpu || status=1; done; done; exit $$status
+	@for plan in perf perf-migrate; do for cpu in amd intel; do \
+		$(MAKE) -C $(ROOT) plan-$$plan CPU=$$cpu || echo "not ok - make plan-$$plan CPU=$$cpu"; \
+		done; done | tee $(B)/perf.tap
+	@$(B)/lab -s $(B)/perf.tap
 
 #: make test-load [CPU=]             ten million exits while VMs and modules come and go
 .PHONY: test-load
