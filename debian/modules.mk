@@ -65,3 +65,22 @@ test-modules: apt-lists
 test-stock: lab $(call needs,modules) $(MODULES_DIR)/image.done
 	@$(call lab,modules,KVER=$(KVER) STOCK=$(MODULES_DIR)/image/stock OURS=$(MODULES_OUT) \
 		PACKAGES_SH=$(ROOT)/debian/packages.sh)
+
+# The guest's driver, built from what DKMS has, by the command that DKMS executes
+$(MODULES_DIR)/pmu/exitstats_pmu.ko: $(ROOT)/arch/x86/events/exitstats_pmu.c \
+		$(ROOT)/include/uapi/linux/kvm_exitstats.h $(wildcard $(ROOT)/debian/pmu/*)
+	@rm -rf $(@D) && $(ROOT)/debian/pmu/source.sh $(@D)
+	@$(PROGRESS) "building the driver for $(KVER)" $(MODULES_DIR)/pmu.log \
+		$(OTHER_MAKE) -C /usr/src/linux-headers-$(KVER) M=$(@D) modules
+
+#: make test-perf-debian [KVER=] [CPU=]  Debian's own kernel as a guest, with its driver for perf
+.PHONY: test-perf-debian test-perf-stock
+test-perf-debian: apt-lists
+	@kver=$(KVER); [ "$$kver" ] || kver=$$($(ROOT)/debian/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1; \
+	$(MAKE) packages PACKAGES="linux-perf linux-headers-$$kver" && \
+	$(MAKE) test-perf-stock KVER=$$kver
+
+test-perf-stock: lab $(call needs,perf-debian) $(MODULES_DIR)/image.done \
+		$(MODULES_DIR)/pmu/exitstats_pmu.ko
+	@$(call lab,perf-debian,KVER=$(KVER) STOCK=$(MODULES_DIR)/image/stock \
+		DRIVER=$(MODULES_DIR)/pmu/exitstats_pmu.ko)
