@@ -15,7 +15,8 @@ mutant-run = $(mutant-program) $(if $(filter unload_test,$(mutant-program)),/mod
 # exitstats_bound_test runs the kernel's source in userspace. The driver for perf is a module
 # of the guest: one case of pmu_test runs there, or while migrate_test migrates it. The others
 # need KVM's modules.
-caught-by-any-of = $(basename $(notdir $(shell grep -lE 'by: ($(1)) ' $(EXITSTATS)/mutants/*.patch)))
+caught-by-any-of = $(filter $(MUTANTS),$(basename $(notdir \
+	$(shell grep -lE 'by: ($(1)) ' $(EXITSTATS)/mutants/*.patch))))
 MUTANTS_BOUND := $(call caught-by-any-of,exitstats_bound_test)
 MUTANTS_PMU := $(call caught-by-any-of,exitstats_pmu_test)
 MUTANTS_MIGRATE := $(call caught-by-any-of,migrate_test)
@@ -72,7 +73,8 @@ mutants: mutants-apply lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=
 	@rm -f $(B)/mutants-perf.tap
 	@$(call lab,mutants,$(call mutant-vars,$(MUTANTS_LAB)) MUTANTS_BOUND="$(MUTANTS_BOUND)") \
 		> $(B)/mutants.tap 2> $(B)/mutants.log; \
-	$(MAKE) -C $(ROOT) mutants-perf; $(B)/lab -s $(B)/mutants.tap $(B)/mutants-perf.tap
+	$(if $(MUTANTS_PMU)$(MUTANTS_MIGRATE),$(MAKE) -C $(ROOT) mutants-perf;) \
+	$(B)/lab -s $(B)/mutants.tap $(if $(MUTANTS_PMU)$(MUTANTS_MIGRATE),$(B)/mutants-perf.tap)
 
 mutants-perf: PACKAGES += linux-perf
 mutants-perf: mutants-apply lab $(call needs,perf-migrate) \
