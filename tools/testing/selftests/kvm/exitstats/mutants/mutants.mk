@@ -66,7 +66,7 @@ mutants-apply: $(B)/tree.done
 #:: Can the tests fail?
 #: make mutants-apply                check that each patch in mutants/ still applies
 #: make mutants [CPU=]               check that the tests catch each mutant
-#: make mutants-perf [CPU=]           the same for the guest's driver only
+#: make mutants-perf [CPU=]          the same for the guest's driver only
 .PHONY: mutants mutants-perf mutants-san
 mutants: mutants-apply lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/variants/mutant-%.done) \
 		$(MUTANTS_BOUND:%=$(B)/variants/mutant-%/bound_test)
