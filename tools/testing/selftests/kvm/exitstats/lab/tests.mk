@@ -40,7 +40,8 @@ part-vmx-absent := plan-absent CPU=intel
 part-svm := plan-suite CPU=amd KILLS=2
 part-svm-absent := plan-absent CPU=amd
 part-svm-tracepoint := plan-tracepoint CPU=amd
-TEST_PARTS := vmx-ept0 vmx-ept1 vmx-oracle svm vmx-absent svm-absent svm-tracepoint bound lab code apply
+# The longest first, so that none is left alone in the end
+TEST_PARTS := vmx-ept1 svm vmx-ept0 vmx-oracle vmx-absent svm-tracepoint svm-absent bound lab code apply
 
 # Without a job server to take jobs from, start one.
 parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
