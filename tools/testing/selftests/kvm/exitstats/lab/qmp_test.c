@@ -24,7 +24,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <asm/vmx.h>
 #include <jansson.h>
 #include <linux/kvm_exitstats.h>
 
@@ -400,7 +399,7 @@ int main(int argc, char **argv)
 	/* Skip rounds of before the stop, and the one that may have begun before it. */
 	do {
 		guest_round(from, &read);
-	} while (read.exits[EXIT_REASON_CPUID] < before.exits[EXIT_REASON_CPUID]);
+	} while (read.total_exits < before.total_exits);
 	guest_round(from, &read);
 
 	json_decref(qmp(fd, "{'execute': 'stop'}"));
