@@ -4,6 +4,8 @@
 
 # Flavour of the test's kernel without KVER: the smaller one
 FLAVOUR := cloud-amd64
+# Set kver to KVER, or to the version of the test's kernel.
+set-kver = kver=$(KVER); [ "$$kver" ] || kver=$$($(ROOT)/debian/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1
 MODULES_DIR = $(BUILD)/modules/$(KVER)
 MODULES_OUT = $(OUT)/modules/$(KVER)
 
@@ -57,7 +59,7 @@ $(MODULES_DIR)/image.done:
 #: make test-modules [KVER=] [CPU=]  run the selftests on Debian's own kernel with these modules
 .PHONY: test-modules test-stock
 test-modules: apt-lists
-	@kver=$(KVER); [ "$$kver" ] || kver=$$($(ROOT)/debian/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1; \
+	@$(set-kver); \
 	for goal in modules-build test-stock; do \
 		$(MAKE) $$goal KVER=$$kver KERNEL=$$(echo $$kver | cut -d. -f1,2) || exit 1; \
 	done
@@ -76,7 +78,7 @@ $(MODULES_DIR)/pmu/exitstats_pmu.ko: $(ROOT)/arch/x86/events/exitstats_pmu.c \
 #: make test-perf-debian [KVER=] [CPU=]  Debian's own kernel as a guest, with its driver for perf
 .PHONY: test-perf-debian test-perf-stock
 test-perf-debian: apt-lists
-	@kver=$(KVER); [ "$$kver" ] || kver=$$($(ROOT)/debian/kver.sh $(KERNEL) $(FLAVOUR)) || exit 1; \
+	@$(set-kver); \
 	$(MAKE) packages PACKAGES="linux-perf linux-headers-$$kver" && \
 	$(MAKE) test-perf-stock KVER=$$kver
 
