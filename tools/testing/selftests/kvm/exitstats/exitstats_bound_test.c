@@ -641,6 +641,20 @@ static void write_meanwhile(void)
 	any_code_event(hook_model, hook_vcpu, hook_numbering, hook_is_defined);
 }
 
+/* KVM_RUN is called, and write_meanwhile() goes on from there. */
+static void start_writer(struct model *m, struct kvm_vcpu *vcpu, u32 numbering,
+			 bool (*is_defined)(u32 code))
+{
+	hook_model = m;
+	hook_vcpu = vcpu;
+	hook_numbering = numbering;
+	hook_is_defined = is_defined;
+	shim_trace = NULL;
+	run_begin(vcpu);
+	model_back(m);
+	model_pass(m, 1);
+}
+
 /* A reader on another CPU reads figures between those before and after, whatever happens. */
 TEST_F(bound, remote_reader)
 {
@@ -652,14 +666,7 @@ TEST_F(bound, remote_reader)
 	if (!variant->histogram)
 		SKIP(return, "without a histogram");
 
-	hook_model = &m;
-	hook_vcpu = self->vcpu;
-	hook_numbering = variant->numbering;
-	hook_is_defined = variant->is_defined;
-	shim_trace = NULL;
-	run_begin(self->vcpu);
-	model_back(&m);
-	model_pass(&m, 1);
+	start_writer(&m, self->vcpu, variant->numbering, variant->is_defined);
 	for (step = 0; step < 200000; step++) {
 		/* Mostly the account that changes next */
 		account = m.reason && random_below(4) ? m.reason :
@@ -690,14 +697,7 @@ TEST_F(bound, remote_snapshot)
 	struct model m = { .at = KVM_EXITSTATS_USERSPACE, .since = CYCLES };
 	u32 i, step, changes = 0;
 
-	hook_model = &m;
-	hook_vcpu = self->vcpu;
-	hook_numbering = variant->numbering;
-	hook_is_defined = variant->is_defined;
-	shim_trace = NULL;
-	run_begin(self->vcpu);
-	model_back(&m);
-	model_pass(&m, 1);
+	start_writer(&m, self->vcpu, variant->numbering, variant->is_defined);
 	for (step = 0; step < 20000; step++) {
 		memcpy(before, m.accounts, sizeof(before));
 		for (i = 0; i < kvm_exitstats_nr_accounts; i++)
