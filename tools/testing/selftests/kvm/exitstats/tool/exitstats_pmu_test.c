@@ -720,6 +720,20 @@ static void test_hotplug(void)
 
 /* ---- migration ---- */
 
+/* Load the driver, open and read an event of each name, and ask for the migration. */
+static void start_events(const char *const *names, int nr, int *fd, u64 *last)
+{
+	int i;
+
+	EXPECT(!load());
+	for (i = 0; i < nr; i++) {
+		fd[i] = open_event(config_of(names[i]), 0, -1, 0);
+		last[i] = read_event(fd[i]);
+	}
+	printf("# ready\n");
+	fflush(stdout);
+}
+
 /*
  * On the new host, the figures of a vCPU begin at 0. Events continue: they neither go back nor
  * grow by more than is possible. Each round executes one CPUID that is not the driver's.
@@ -732,13 +746,7 @@ static void test_migrated(void)
 	int fd[NR], i, round = -1;
 	unsigned int timeout;
 
-	EXPECT(!load());
-	for (i = 0; i < NR; i++) {
-		fd[i] = open_event(config_of(names[i]), 0, -1, 0);
-		last[i] = read_event(fd[i]);
-	}
-	printf("# ready\n");
-	fflush(stdout);
+	start_events(names, NR, fd, last);
 
 	for (timeout = 0; timeout < 30000 && round < ROUNDS; timeout++) {
 		raw = exitstats_read_vcpu_exits();
@@ -777,13 +785,7 @@ static void test_uncounted(void)
 	unsigned int timeout;
 	u64 now, last[NR];
 
-	EXPECT(!load());
-	for (i = 0; i < NR; i++) {
-		fd[i] = open_event(config_of(names[i]), 0, -1, 0);
-		last[i] = read_event(fd[i]);
-	}
-	printf("# ready\n");
-	fflush(stdout);
+	start_events(names, NR, fd, last);
 
 	for (timeout = 0; timeout < 30000 && round < ROUNDS; timeout++) {
 		if (round < 0 && !exitstats_present())
