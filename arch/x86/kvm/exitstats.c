@@ -392,12 +392,12 @@ struct kvm_vcpu_exitstats *kvm_exitstats_alloc(bool histogram)
 		return NULL;
 
 	stats->pieces = &stats->accounts[kvm_exitstats_nr_accounts];
-	stats->pieces->longest = KVM_EXITSTATS_PIECES;
+	stats->pieces->longest = KVM_EXITSTATS_NO_LONGEST;
 	if (!histogram)
 		return stats;
 
 	for (i = 0; i < kvm_exitstats_nr_accounts; i++)
-		stats->accounts[i].longest = KVM_EXITSTATS_TAIL;
+		stats->accounts[i].longest = KVM_EXITSTATS_NO_LONGEST;
 	stats->tail = (kvm_exitstats_nr_accounts + 1) * sizeof(*stats->pieces);
 	stats->spare = kvm_exitstats_alloc_buckets(GFP_KERNEL_ACCOUNT);
 	if (!stats->spare) {

@@ -29,8 +29,7 @@ struct kvm_exitstats_account {
 };
 
 /* Instead of @longest. Each exit takes longer, so that kvm_exitstats_enter() looks closer. */
-#define KVM_EXITSTATS_PIECES	(-1ULL)	/* of @pieces, below: take the rare path */
-#define KVM_EXITSTATS_TAIL	(-2ULL)	/* the longest exit is in the account's tail */
+#define KVM_EXITSTATS_NO_LONGEST	(-1ULL)
 
 /**
  * struct kvm_exitstats_tail - additional data of each account in a ledger with a histogram
@@ -38,7 +37,7 @@ struct kvm_exitstats_account {
  *	     KVM_EXITSTATS_NR_BUCKETS of them; NULL before the first exit
  * @limit: kvm_exitstats_enter() takes the rare path for longer exits: @longest, but at most
  *	   2^32 - 1, so that the logarithm of all others is the bucket
- * @longest: replaces the account's longest, which is KVM_EXITSTATS_TAIL
+ * @longest: replaces the account's longest, which is KVM_EXITSTATS_NO_LONGEST
  */
 struct kvm_exitstats_tail {
 	u64 *buckets;
@@ -71,7 +70,7 @@ enum {
  * @took: while @account is not an exit reason, host TSC cycles of the latest exit's
  *	  earlier pieces
  * @pieces: replaces @reason as @account while an exit continues after its first piece.
- *	    Its longest exit is KVM_EXITSTATS_PIECES
+ *	    Its longest exit is KVM_EXITSTATS_NO_LONGEST
  * @spare: zeroed buckets for the next exit reason that needs some, as VM entry cannot
  *	   allocate
  * @traced: the account of an exit that has not been traced yet, or NULL
