@@ -14,6 +14,8 @@
 #include "options.h"
 
 #define MAX_TRIES	100	/* to read all figures while nothing else exits */
+#define SAMPLES		3	/* of the cost of a mark, of which the least one counts */
+#define UNKNOWN		(~0ull)	/* cost */
 
 #define ALL_EXITS	KVM_EXITSTATS_SELECT_ACCOUNT(KVM_EXITSTATS_ACCOUNT_ALL)
 
@@ -24,7 +26,7 @@
  * @cpuid_before: own readings before @cpuid_cycles
  * @cpuid_cycles: cycles of CPUID exits
  * @last: total at the end of the window
- * @end: another reading of the total, which shows the cost of reading a total
+ * @end: the total once more, after another reading of it: two costs of reading a total
  * @missing: exits that are in the total, but in no row
  */
 struct window {
@@ -70,7 +72,7 @@ static unsigned long long vcpu_exits;	/* the vCPU's total at the last reading */
 static struct mark last;		/* the last mark with buckets */
 static bool marked;			/* there is such a mark */
 static struct hist own_hist;		/* own readings since the first mark */
-static struct hist mark_hist;		/* own readings of one mark */
+static struct hist mark_hist;		/* own readings of one undisturbed mark */
 
 static unsigned int scope(unsigned int selector)
 {
@@ -184,9 +186,19 @@ static void scan(struct stats *s)
 		vcpu_exits = read_exits(scope(ALL_EXITS), &defined);
 }
 
+/* Lower @cost to that of the reading @from if nothing else exited until the reading @to. */
+static void lower(unsigned long long *cost, const struct exitstats *from,
+		  const struct exitstats *to)
+{
+	if (to->exits == from->exits + 1 && to->cycles - from->cycles < *cost)
+		*cost = to->cycles - from->cycles;
+}
+
 static void read_window(struct stats *s, struct window *w)
 {
 	int cpuid = cpuid_row(numbering);
+	unsigned long long cost = UNKNOWN;
+	struct exitstats between;
 	bool defined;
 	int i;
 
@@ -214,10 +226,14 @@ static void read_window(struct stats *s, struct window *w)
 	w->cpuid_cycles = read_cycles(selector_of(cpuid), &s->longest[cpuid]);
 
 	w->last = read_total();
+	between = read_total();
 	w->end = read_total();
 
-	if (w->end.exits == w->last.exits + 1)
-		reading_cost = w->end.cycles - w->last.cycles;
+	/* A reading that the host interrupted says nothing about the cost of another one. */
+	lower(&cost, &w->last, &between);
+	lower(&cost, &between, &w->end);
+	if (cost != UNKNOWN)
+		reading_cost = cost;
 }
 
 /*
@@ -342,12 +358,14 @@ static void fill_cpuid_hist(struct stats *s, const struct mark *m)
  * For CPUID, the buckets of the tool's own readings must be known. Between two marks, CPUID's
  * buckets grow by exactly those, unless something else executes CPUID, too. Something else
  * may do so between the last mark here and the first one of the next reading. The tool's own
- * readings in between are those of one mark, and are assumed to be distributed like those
- * between the last two marks here, which consist of the same readings.
+ * readings in between are those of one mark, which always consists of the same readings.
+ * Assume that they cost as much as the least of a few marks here: if the host interrupts one
+ * of them, another one need not have such a long exit, too.
  */
 static void read_histogram(struct stats *s)
 {
-	struct mark first, second, third;
+	unsigned long long cycles, mark_cost = UNKNOWN;
+	struct mark first, next;
 	int i;
 
 	/* A first estimate, until these readings have been observed */
@@ -361,15 +379,22 @@ static void read_histogram(struct stats *s)
 		if (s->row[i].exits && i != cpuid_row(numbering))
 			read_hist(&s->hist[i], i);
 	}
-	read_mark(&second, true);
-	note_mark(&second);
-	read_mark(&third, true);
-	if (is_alone(&second, &third))
-		mark_hist = own_between(&second, &third);
-	note_mark(&third);
+	read_mark(&next, true);
+	note_mark(&next);
+	for (i = 0; i < SAMPLES; i++) {
+		read_mark(&next, true);
+		cycles = own_cycles_between(&last, &next);
+		if (is_alone(&last, &next) && cycles < mark_cost) {
+			mark_cost = cycles;
+			mark_hist = own_between(&last, &next);
+		}
+		note_mark(&next);
+	}
+	if (mark_cost == UNKNOWN)
+		mark_cost = (own.exits - last.own) * reading_cost;
 
 	fill_cpuid_hist(s, &first);
-	own.cycles += own_cycles_between(&first, &third) + own_cycles_between(&second, &third);
+	own.cycles += own_cycles_between(&first, &last) + mark_cost;
 }
 
 /* ---- a reading ---- */
@@ -390,7 +415,7 @@ static void read_histogram(struct stats *s)
  * The cost of the tool's readings is known, too. In the window, it is the growth of the
  * total. Before the window, it is the growth of the cycles of CPUID exits, unless something
  * else executed CPUID. In that case, and for the window's last reading, which is counted
- * after the window, it is the cost of the same reading just before.
+ * after the window, it is the lower cost of the two same readings just before.
  */
 void read_guest(struct stats *s)
 {
