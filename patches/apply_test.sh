@@ -137,11 +137,11 @@ refuses unapply 'arch/x86/kvm/exitstats.c' "unapply that would lose an edit is r
 new_tree
 rm -rf "$tree/.git" && cd "$tree" && git init -q && git add . &&
 	git -c user.name=lab -c user.email=lab@localhost commit -q -m Linux
-echo '/* mine */' >> arch/x86/kvm/x86.c
+sed -i '1i /* mine */' arch/x86/kvm/x86.c
 echo mine > notes
 print changed
 git status --short > "$dir/status"
-series apply && tail -n 1 arch/x86/kvm/x86.c | grep -q mine && [ -e arch/x86/kvm/exitstats.c ]
+series apply && head -n 1 arch/x86/kvm/x86.c | grep -q mine && [ -e arch/x86/kvm/exitstats.c ]
 did "a git tree with changes: apply keeps the changes"
 series unapply && same changed && git status --short | cmp - "$dir/status"
 did "a git tree with changes: unapply restores it, also for git"
