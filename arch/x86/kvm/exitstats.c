@@ -438,8 +438,13 @@ void kvm_exitstats_hardware_setup(u32 numbering)
 	kvm_exitstats_setup_reasons(numbering);
 	nr = kvm_exitstats_nr_accounts + 1;
 	exitstats_cache[0] = exitstats_create_cache("kvm_exitstats", nr);
-	if (exitstats_cache[0])
-		exitstats_cache[1] = exitstats_create_cache("kvm_exitstats_hist", 2 * nr);
+	if (!exitstats_cache[0])
+		return;
+	exitstats_cache[1] = exitstats_create_cache("kvm_exitstats_hist", 2 * nr);
+	if (!exitstats_cache[1]) {
+		kmem_cache_destroy(exitstats_cache[0]);
+		exitstats_cache[0] = NULL;
+	}
 }
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exitstats_hardware_setup);
 
@@ -453,6 +458,7 @@ void kvm_exitstats_module_exit(void)
 /* Called by vm_init() of the vendor module, for VMs whose exits it counts. */
 void kvm_exitstats_init_vm(struct kvm *kvm)
 {
+	mutex_init(&kvm->arch.exitstats.base_lock);
 	kvm->arch.exitstats.supported = exitstats_cache[1];
 	if (!exitstats_cache[1] || !READ_ONCE(exitstats))
 		return;

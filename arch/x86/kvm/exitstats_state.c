@@ -275,9 +275,9 @@ static int exitstats_set_state(struct kvm_vcpu *vcpu,
 	if (r)
 		goto out;
 
-	mutex_lock(&vcpu->kvm->lock);
+	mutex_lock(&vcpu->kvm->arch.exitstats.base_lock);
 	r = exitstats_set_base(vcpu, figures);
-	mutex_unlock(&vcpu->kvm->lock);
+	mutex_unlock(&vcpu->kvm->arch.exitstats.base_lock);
 out:
 	if (figures)
 		kvm_exitstats_free(figures);

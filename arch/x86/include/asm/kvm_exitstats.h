@@ -8,6 +8,7 @@
 
 #include <linux/cache.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 struct kvm;
@@ -116,13 +117,15 @@ struct kvm_vcpu_exitstats {
  * @ledgers: the ledgers of its vCPUs, which join when they have been created, and stay until
  *	     the VM is destroyed; read at any time
  * @base: the restored figures, in guest TSC cycles, or NULL. Only the accounts of this ledger
- *	  are used; written under kvm->lock, read at any time
+ *	  are used; read at any time
+ * @base_lock: to write @base and its accounts; taken under vcpu->mutex
  */
 struct kvm_exitstats {
 	u8 flags;
 	bool supported;
 	struct llist_head ledgers;
 	struct kvm_vcpu_exitstats *base;
+	struct mutex base_lock;
 };
 
 /* The statistics of a vCPU that has a ledger, see kvm_vcpu_stats_read(). */

@@ -255,6 +255,15 @@ static inline void llist_add(struct llist_node *node, struct llist_head *head)
 #define OPTIMIZER_HIDE_VAR(var)	({ asm volatile("" : "+r" (var)); })
 #endif
 
+/* The header of the tools has nothing. */
+struct mutex {
+	int locked;
+};
+
+#define mutex_init(mutex)	((mutex)->locked = 0)
+#define mutex_lock(mutex)	((mutex)->locked++)
+#define mutex_unlock(mutex)	((mutex)->locked--)
+
 #define CONFIG_KVM_EXITSTATS 1
 #include "../../../../../../../arch/x86/include/asm/kvm_exitstats.h"
 
@@ -274,6 +283,7 @@ struct kvm_vcpu {
 #endif
 		struct kvm_vcpu_exitstats *exitstats;
 		bool exitstats_running;
+		bool guest_state_protected;
 		u64 l1_tsc_scaling_ratio;
 	} arch;
 };
@@ -282,7 +292,7 @@ struct kvm {
 	struct {
 		struct kvm_exitstats exitstats;
 	} arch;
-	int lock;
+	struct mutex lock;
 	int created_vcpus;
 	struct kvm_vcpu vcpu_array[SHIM_VCPUS];
 };
@@ -305,9 +315,6 @@ static inline void kvm_clear_request(int nr, struct kvm_vcpu *vcpu)
 }
 
 struct dentry;
-
-#define mutex_lock(lock)	((*(lock))++)
-#define mutex_unlock(lock)	((*(lock))--)
 
 /* As on Intel, 48 bits of the ratio are the fraction. */
 #define SHIM_TSC_RATIO_1	(1ull << 48)
