@@ -235,6 +235,12 @@ static u64 exitstats_bucket(struct kvm_vcpu *vcpu, const struct exitstats_select
 	return buckets[s->nr];
 }
 
+/* KVM does not know the CPL of a guest with protected state: assume the worst. */
+static bool exitstats_at_cpl0(struct kvm_vcpu *vcpu)
+{
+	return !vcpu->arch.guest_state_protected && !kvm_x86_ops.get_cpl(vcpu);
+}
+
 /*
  * Answer CPUID for one of the four leaves, @eax. @ecx is the selector and may have any
  * value. Exits are counted when they end, so the exit of this CPUID is only in the next
@@ -256,8 +262,7 @@ bool __kvm_exitstats_cpuid(struct kvm_vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, 
 	u32 status;
 
 	if (kvm_find_cpuid_entry(vcpu, leaf) ||
-	    ((vcpu->kvm->arch.exitstats.flags & KVM_EXITSTATS_CPL0) &&
-	     kvm_x86_ops.get_cpl(vcpu) > 0))
+	    ((vcpu->kvm->arch.exitstats.flags & KVM_EXITSTATS_CPL0) && !exitstats_at_cpl0(vcpu)))
 		return false;
 
 	if (leaf != KVM_EXITSTATS_LEAF_TOTAL) {

@@ -1236,6 +1236,13 @@ TEST_F(bound, privilege)
 			ASSERT_EQ(read_leaf(self->vcpu, KVM_EXITSTATS_LEAF_CYCLES + leaf,
 					    variant->known).edx == 0xaaaaaaaa,
 				  self->vcpu->cpl > 0);
+
+	/* If the guest's state is protected, KVM does not know the CPL. */
+	self->vcpu->cpl = 0;
+	self->vcpu->arch.guest_state_protected = true;
+	for (leaf = 0; leaf < 4; leaf++)
+		ASSERT_EQ(read_leaf(self->vcpu, KVM_EXITSTATS_LEAF_CYCLES + leaf,
+				    variant->known).edx, 0xaaaaaaaa);
 }
 
 TEST_HARNESS_MAIN
