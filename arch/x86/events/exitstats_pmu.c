@@ -47,10 +47,12 @@ static u64 exitstats_cpuid(u32 leaf, u32 selector, u32 *regs)
 	unsigned long flags;
 	u64 own;
 
-	/* No other reading may come between CPUID and the increment. */
+	/* If a reading in an NMI came before the increment, read again. */
 	local_irq_save(flags);
-	cpuid_count(leaf, selector, &regs[0], &regs[1], &regs[2], &regs[3]);
-	own = __this_cpu_inc_return(exitstats_own) - 1;
+	do {
+		own = __this_cpu_read(exitstats_own);
+		cpuid_count(leaf, selector, &regs[0], &regs[1], &regs[2], &regs[3]);
+	} while (__this_cpu_inc_return(exitstats_own) != own + 1);
 	local_irq_restore(flags);
 	return own;
 }
@@ -103,15 +105,17 @@ static void exitstats_event_start(struct perf_event *event, int flags)
 /*
  * After migration or hibernation, the host may be another one, whose figures began at 0, or
  * which has no exitstats and returns anything. If a figure is smaller than before, count from
- * there.
+ * there. If an NMI has read the event meanwhile, read again.
  */
 static void exitstats_event_update(struct perf_event *event)
 {
 	s64 now, prev;
 
-	if (!exitstats_read(event->attr.config, &now))
-		return;
-	prev = local64_xchg(&event->hw.prev_count, now);
+	do {
+		prev = local64_read(&event->hw.prev_count);
+		if (!exitstats_read(event->attr.config, &now))
+			return;
+	} while (local64_cmpxchg(&event->hw.prev_count, prev, now) != prev);
 	if (now > prev && ((u64)now - prev < LARGE_STEP || exitstats_present()))
 		local64_add(now - prev, &event->count);
 }
