@@ -42,7 +42,8 @@
  *	SELECT_BUCKET(b, n)	if the VM has the histogram, exits of reason n that took
  *				2^b to 2^(b+1) - 1 cycles; the first bucket also has
  *				those of 0 cycles, the last one also all longer ones.
- *				A reason's buckets add up to its exits. Cycles read 0
+ *				A reason's buckets add up to its exits. An exit that has
+ *				not ended may move to a later bucket. Cycles read 0
  *	SELECT_*() | SELECT_VCPU	the same for the vCPU that executes CPUID. Plain numbers
  *				cannot be combined with it
  */
