@@ -222,8 +222,8 @@ static void *run_thread(void *vcpu)
 }
 
 /*
- * The exit path is patched when the first vCPU that counts is created and after the last
- * one is gone. Do this many times while another VM exits all the time.
+ * The exit path is patched when the first vCPU that counts is created, and up to a minute after
+ * the last one is gone. Meanwhile, many come and go while another VM exits all the time.
  */
 TEST(others_come_and_go_while_a_vm_does_not_count)
 {

@@ -275,6 +275,47 @@ KVM_ONE_VCPU_TEST(exitstats, mmio, guest_mmio)
 	run_paging_case(vcpu);
 }
 
+static unsigned int guest_nmis;
+
+static void guest_nmi_handler(struct ex_regs *regs)
+{
+	if (!guest_nmis++)
+		GUEST_SYNC(0);
+}
+
+static void guest_gets_nmis(void)
+{
+	GUEST_SYNC(0);
+	GUEST_ASSERT_EQ(guest_nmis, 2);
+	GUEST_DONE();
+}
+
+/*
+ * The second NMI comes while the first one's handler masks NMIs. KVM needs an exit to learn
+ * when the mask ends: VMX has one for that, SVM has that of IRET.
+ */
+TEST_F(exitstats, nmi)
+{
+	struct kvm_vcpu *vcpu = self->vcpu;
+	struct stats stats;
+	u64 windows;
+	int i;
+
+	vcpu_arch_set_entry_point(vcpu, guest_gets_nmis);
+	vm_install_exception_handler(vcpu->vm, NMI_VECTOR, guest_nmi_handler);
+	for (i = 0; i < 2; i++) {
+		TEST_ASSERT_EQ(run_guest(vcpu), UCALL_SYNC);
+		vcpu_ioctl(vcpu, KVM_NMI, NULL);
+	}
+	run_to_done(vcpu);
+
+	windows = vcpu_stat(vcpu, "nmi_window_exits");
+	read_stats(vcpu, &stats);
+	TEST_ASSERT_EQ(stats.exits_by_reason[EXIT_NMI_WINDOW], windows);
+	if (!windows)
+		SKIP(return, "this processor delivers the second NMI without an exit");
+}
+
 /* Without an IDT, a fault becomes a triple fault, the last exit. */
 static void guest_triple_fault(void)
 {

@@ -6,6 +6,7 @@
 #include "exitstats_hist.h"
 
 #define CPUID_EVENT	TRACING "events/kvm/kvm_cpuid/"
+#define DYNAMIC_DEBUG	"/sys/kernel/debug/dynamic_debug/control"
 
 #define TEST_PAGES	64
 
@@ -95,6 +96,62 @@ TEST_F(exitstats_trace, kvm_cpuid)
 	}
 	fclose(trace);
 	TEST_ASSERT(found, "not in the trace: %s", expected);
+}
+
+static void debug_prints(const char *flag)
+{
+	char query[64];
+
+	snprintf(query, sizeof(query), "func __kvm_exitstats_cpuid %s", flag);
+	tracing_write(DYNAMIC_DEBUG, query);
+}
+
+/* Skip what is in the kernel's log, or count its new lines that contain @text. */
+static int new_log_lines(int log, const char *text)
+{
+	char line[1024];
+	ssize_t len;
+	int n = 0;
+
+	for (;;) {
+		len = read(log, line, sizeof(line) - 1);
+		if (len < 0 && errno == EPIPE)	/* the log has lost lines */
+			continue;
+		if (len < 0)
+			return n;
+		line[len] = 0;
+		n += !!strstr(line, text);
+	}
+}
+
+/* The kernel's log shows each reading, once somebody asks for that. */
+TEST_F(exitstats_trace, debug_print)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	char expected[128];
+	u64 exits, cycles;
+
+	if (log < 0 || access(DYNAMIC_DEBUG, W_OK))
+		SKIP(return, "no " DYNAMIC_DEBUG ": needs CONFIG_DYNAMIC_DEBUG and root");
+
+	new_log_lines(log, "");
+	debug_prints("+p");
+	vcpu_arch_set_entry_point(self->vcpu, guest_reading);
+	run_to_done(self->vcpu);
+	debug_prints("-p");
+
+	sync_global_from_guest(self->vcpu->vm, guest_read);
+	exits = guest_read.eax;
+	cycles = make_u64(guest_read.ebx, guest_read.ecx);
+	snprintf(expected, sizeof(expected),
+		 "exitstats: leaf %x selector %x: %lu exits, %lu cycles\n",
+		 KVM_EXITSTATS_LEAF_REASON, (u32)EXIT_CPUID, exits, cycles);
+	TEST_ASSERT(new_log_lines(log, expected) == 1, "not in the log: %s", expected);
+
+	vcpu_arch_set_entry_point(self->vcpu, guest_reading);
+	run_to_done(self->vcpu);
+	TEST_ASSERT_EQ(new_log_lines(log, "exitstats: leaf"), 0);
+	close(log);
 }
 
 int main(int argc, char *argv[])
