@@ -3,7 +3,10 @@
 # make mutants: build KVM with each of these patches, and check that the test case named in
 # its first line fails. If it does not, the selftest has a gap.
 
-MUTANTS := $(basename $(notdir $(wildcard $(EXITSTATS)/mutants/*.patch)))
+# A mutant's second line may say that it needs CPU=intel, CPU=amd, or HOST_CPUS=2.
+MUTANTS := $(basename $(notdir $(filter-out $(shell awk -v run=" CPU=$(CPU) HOST_CPUS=$(HOST_CPUS) " \
+	'FNR == 2 && /^Needs: / && !index(run, " " $$2 " ") { print FILENAME }' \
+	$(EXITSTATS)/mutants/*.patch),$(wildcard $(EXITSTATS)/mutants/*.patch))))
 caught-by = $(shell sed -n '1s/.*Caught by: //p' $(firstword $(wildcard \
 	$(EXITSTATS)/mutants/$(1).patch $(EXITSTATS)/mutants/san/$(1).patch)))
 mutant-program = $(firstword $(caught-by))
@@ -65,15 +68,19 @@ mutants-apply: $(B)/tree.done
 
 #:: Can the tests fail?
 #: make mutants-apply                check that each patch in mutants/ still applies
-#: make mutants [CPU=]               check that the tests catch each mutant
+#: make mutants-list                 what each mutant breaks, and the test that has to see it
+#: make mutants [CPU=] [HOST_CPUS=]  check that the tests catch each mutant for such a host
 #: make mutants-perf [CPU=]          the same for the guest's driver only
-.PHONY: mutants mutants-perf mutants-san
+.PHONY: mutants mutants-list mutants-perf mutants-san
+mutants-list:
+	@cd $(EXITSTATS)/mutants && for patch in *.patch san/*.patch; do \
+		echo "$${patch%.patch}: $$(sed -n '1p; 2{/^Needs/p;}' $$patch)"; done
 mutants: mutants-apply lab $(B)/selftests.done $(B)/unload_test $(MUTANTS_LAB:%=$(B)/variants/mutant-%.done) \
 		$(MUTANTS_BOUND:%=$(B)/variants/mutant-%/bound_test)
 	@rm -f $(B)/mutants-perf.tap
 	@$(call lab,mutants,$(call mutant-vars,$(MUTANTS_LAB)) MUTANTS_BOUND="$(MUTANTS_BOUND)") \
 		> $(B)/mutants.tap 2> $(B)/mutants.log; \
-	$(if $(MUTANTS_PMU)$(MUTANTS_MIGRATE),$(MAKE) -C $(ROOT) mutants-perf;) \
+	$(if $(MUTANTS_PMU)$(MUTANTS_MIGRATE),$(CHECK_MAKE) MUTANTS="$(MUTANTS)" mutants-perf;) \
 	$(B)/lab -s $(B)/mutants.tap $(if $(MUTANTS_PMU)$(MUTANTS_MIGRATE),$(B)/mutants-perf.tap)
 
 mutants-perf: PACKAGES += linux-perf
