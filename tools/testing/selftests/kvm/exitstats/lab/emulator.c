@@ -35,11 +35,13 @@ static bool file_has(const char *path, const char *line_start, const char *word)
 }
 
 /*
- * @asked is the value of LAB=, or NULL. Return the emulator, and in @why a remark on the
- * choice, or NULL. If the choice is impossible, return a negative number, and the error
- * in @why. @root replaces / for the test.
+ * @asked is the value of LAB=, or NULL. @oracle: the plan needs the log of an emulated
+ * processor. Return the emulator, and in @why a remark on the choice, or NULL. If the choice
+ * is impossible, return a negative number, and the error in @why. @root replaces / for the
+ * test.
  */
-enum emulator choose_emulator(const char *asked, bool svm, const char *root, char **why)
+enum emulator choose_emulator(const char *asked, bool svm, bool oracle, const char *root,
+			      char **why)
 {
 	const char *flag = svm ? "svm" : "vmx", *module = svm ? "kvm_amd" : "kvm_intel";
 	enum emulator emulated = svm ? QEMU_TCG : BOCHS;
@@ -56,6 +58,13 @@ enum emulator choose_emulator(const char *asked, bool svm, const char *root, cha
 		*why = format("LAB=%s: neither bochs nor kvm", asked);
 		return -1;
 	}
+	if (oracle && asked) {
+		*why = format("LAB=kvm: this plan needs a processor that logs its exits: LAB=%s",
+			      name);
+		return -1;
+	}
+	if (oracle)
+		return emulated;
 
 	has_flag = file_has(format("%s/proc/cpuinfo", root), "flags", flag);
 	if (!has_flag)
@@ -115,8 +124,6 @@ struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator 
 	} else {
 		accel = emulator == QEMU_KVM ? "kvm -cpu host" :
 			plan->svm ? "tcg -cpu EPYC,svm=on,npt=on" : NULL;
-		if (emulator == QEMU_KVM && plan->oracle)
-			die("the processor logs its exits in an emulator only, not with LAB=kvm");
 		add_words(&w, format("qemu-system-x86_64 -accel %s", plan->accel ?: accel));
 		add_words(&w, format("-smp %ld -m 1024 -nodefaults -display none -no-reboot",
 				     plan->host_cpus));

@@ -217,7 +217,8 @@ int main(int argc, char **argv)
 
 	read_plan(&lab, &plan, argv[optind]);
 	if (plan.boots) {
-		emulator = choose_emulator(lab.emulator, plan.svm, getenv("LAB_ROOT") ?: "", &why);
+		emulator = choose_emulator(lab.emulator, plan.svm, plan.oracle,
+					   getenv("LAB_ROOT") ?: "", &why);
 		if ((int)emulator < 0)
 			die("%s", why);
 		if (why && !lab.quiet)

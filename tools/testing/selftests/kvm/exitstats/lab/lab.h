@@ -92,7 +92,8 @@ void pack(struct lab *lab, struct plan *plan, bool cdrom);
 
 /* emulator.c */
 enum emulator { BOCHS, QEMU_KVM, QEMU_TCG };
-enum emulator choose_emulator(const char *asked, bool svm, const char *root, char **why);
+enum emulator choose_emulator(const char *asked, bool svm, bool oracle, const char *root,
+			      char **why);
 struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator emulator);
 
 /* relay.c */
