@@ -75,6 +75,11 @@ function show_trips(figures,	v, e, ept)
 	}
 }
 
+function title(text)
+{
+	print "\n" text
+}
+
 function show_exits(	v, e)
 {
 	title("Round trip of an exit in the lab, instructions; after the first row, the additional ones.")
