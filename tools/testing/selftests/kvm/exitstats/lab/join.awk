@@ -9,6 +9,8 @@
 # buckets at both ends.
 function value(text,	i, n)
 {
+	if (text == "-")
+		return OTHER
 	if (text !~ /^0x/)
 		return text + 0
 	for (i = 3; i <= length(text); i++)
@@ -40,6 +42,7 @@ function tail(r,	i, a, z)
 BEGIN {
 	FS = OFS = ","
 	nr = 0
+	OTHER = 65536
 }
 # The last columns are from_N, with N ascending.
 $1 == "reason" {
@@ -54,7 +57,7 @@ NF == 3 && $3 ~ /^[0-9]+$/ {
 	seen[$1]
 	time[$1, on] = $3
 }
-$1 ~ /^(0x[0-9a-f]+|[0-9]+)$/ {
+$1 ~ /^(0x[0-9a-f]+|[0-9]+|-)$/ {
 	r = value($1)
 	reason[r] = $1
 	name[r] = $2
@@ -69,7 +72,7 @@ $1 ~ /^(0x[0-9a-f]+|[0-9]+)$/ {
 END {
 	print "reason", "name", paging "1_exits", paging "1_cycles", paging "0_exits",
 		paging "0_cycles" > "exits.csv"
-	for (r = 0; r < 65536; r++)
+	for (r = 0; r <= OTHER; r++)
 		if (r in name)
 			printf "%s,%s,%.0f,%.0f,%.0f,%.0f\n", reason[r], name[r],
 				exits[r, 1], cycles[r, 1],

@@ -70,12 +70,13 @@ test-lab: lab $(B)/lab_test
 	@cd $(B) && ./lab_test
 	@$(call lab,no-vmx)
 
+#: make test-apply test-bound test-code test-lab  the parts of make test that boot nothing
 # The kernel's source in userspace. It needs no KVM, and would take minutes in an emulator.
 .PHONY: test-bound
 test-bound: $(B)/selftests.done
 	@$(SELFTEST_DIR)/exitstats/exitstats_bound_test
 
-# Tests of the guest tool outside the lab
+#: make test-tool                    the guest tool outside the lab: clang, promtool, its manual
 .PHONY: test-tool
 test-tool: PACKAGES += clang prometheus python3-docutils
 test-tool: lab
@@ -87,7 +88,7 @@ test-tool: lab
 test-perf: PACKAGES += linux-perf
 test-perf: lab $(call needs,perf) $(call needs,perf-migrate)
 	@for plan in perf perf-migrate; do for cpu in amd intel; do \
-		$(MAKE) -C $(ROOT) plan-$$plan CPU=$$cpu || echo "not ok - make plan-$$plan CPU=$$cpu"; \
+		$(CHECK_MAKE) plan-$$plan CPU=$$cpu || echo "not ok - make plan-$$plan CPU=$$cpu"; \
 		done; done | tee $(B)/perf.tap
 	@$(B)/lab -s $(B)/perf.tap
 
@@ -147,21 +148,24 @@ test-clang: lab $(B)/config.done
 
 # The parts of make test-all. Tests that share a build directory are in one part. On the
 # command line, TESTED= lists kernels for which make test has just run.
-KNOWN_SANS := kasan-lockdep kcsan
+KNOWN_SANS := kasan-lockdep kcsan faults
 TESTED :=
 $(foreach k,$(KNOWN),$(eval all-$(k) := KERNEL=$(k) $(if $(filter $(k),$(TESTED)),,test) test-perf))
-all-6.12 += test-tool test-modules test-lab-faults test-clang test-load test-kvm fuzz MINUTES=1
+all-6.12 += test-tool test-modules test-lab-faults test-clang test-load test-kvm fuzz MINUTES=1 \
+	test-perf-debian test-deb
+all-amd := KERNEL=6.12 CPU=amd test-modules test-load test-kvm fuzz MINUTES=1
 # The series for upstream is based on 7.2.
 all-7.2 += check test-series
 $(foreach s,$(KNOWN_SANS),$(eval all-$(s) := test-san SAN=$(s) CPU=amd))
-ALL_PARTS := $(KNOWN) $(KNOWN_SANS)
+ALL_PARTS := $(KNOWN) amd $(KNOWN_SANS)
 ALL := $(BUILD)/tap
 
 .PHONY: test-all $(ALL_PARTS:%=all-%)
 $(ALL_PARTS:%=all-%): all-%:
 	@$(call tap-of,-k $(all-$*),$(ALL)/$*)
+all-amd: all-6.12
 
-#: make test-all                     make test for each kernel under patches/, and all other tests
+#: make test-all                     make test for each kernel under patches/, and the other tests
 test-all: lab
 	@rm -rf $(ALL); mkdir -p $(ALL)
 	@$(MAKE) -C $(ROOT) $(parallel) $(ALL_PARTS:%=all-%)
