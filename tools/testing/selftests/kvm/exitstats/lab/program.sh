@@ -15,6 +15,6 @@ elif ! head -c 20 "$run" | od -An -tx1 | tr -d ' \n' | grep -q '^7f454c4602.\{26
 	echo "RUN=$run: not an x86-64 ELF program"
 elif LC_ALL=C grep -aq '/lib64/ld-linux-x86-64.so' "$run"; then
 	echo "RUN=$run: needs shared libraries: link it statically (cc -static)"
-elif ! printf %s "$2" | xargs printf '' 2> /dev/null; then
+elif ! printf '%s\n' "$2" | xargs printf '' 2> /dev/null; then
 	echo "ARGS=$2: unbalanced quotes"
 fi

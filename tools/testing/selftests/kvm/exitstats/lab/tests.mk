@@ -69,6 +69,13 @@ $(B)/lab_test: $(LAB)/lab_test.c $(LAB_SOURCES) $(LAB)/lab.h $(LAB)/stream.h $(B
 test-lab: lab $(B)/lab_test
 	@cd $(B) && ./lab_test
 	@$(call lab,no-vmx)
+	@$(call lab,refusals,MAKE="$(CHECK_MAKE)")
+
+# make WRONG fails with one line that contains SAYS, and builds nothing.
+.PHONY: refused
+refused:
+	@rm -rf $(B)/refused; ! said=$$($(OTHER_MAKE) -C $(ROOT) BUILD=$(B)/refused $(WRONG) 2>&1) && \
+		[ "$$(wc -l <<< "$$said")" = 1 ] && grep -F "$(SAYS)" <<< "$$said" && [ ! -e $(B)/refused ]
 
 #: make test-apply test-bound test-code test-lab  the parts of make test that boot nothing
 # The kernel's source in userspace. It needs no KVM, and would take minutes in an emulator.
