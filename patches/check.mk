@@ -104,8 +104,11 @@ check-maintainers = rm -rf $(CHECK)/tree; mkdir $(CHECK)/tree; cd $(CHECK)/tree;
 			{ echo "$$f: not under KVM EXITSTATS"; exit 1; }; \
 	done
 
-# Scripts split lists of words on purpose, and source tap.sh.
-check-scripts = shellcheck -S warning -e SC2046,SC2034,SC2154,SC1091 $(CHECK_SCRIPTS)
+# Scripts split lists of words on purpose, and source tap.sh. awk finds a missing function when
+# it starts.
+check-scripts = shellcheck -S warning -e SC2046,SC2034,SC2154,SC1091 $(CHECK_SCRIPTS) && \
+	cd $(CHECK) && for script in $(LAB)/*.awk $(BENCH)/*.awk; do \
+		{ awk -f $$script /dev/null 2>&1 > /dev/null || :; } | { ! grep .; } || exit 1; done
 
 check-manual = rst2man --strict $(TOOL)/exitstats.1.rst $(CHECK)/exitstats.1 && \
 	{ groff -Kutf8 -man -ww -Tutf8 -Z $(CHECK)/exitstats.1 > $(CHECK)/exitstats.out; } 2>&1 | \

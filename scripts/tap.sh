@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
 #
 # TAP for tests in shell, which source this file. Each test's name starts with TAP_NAME.
 #

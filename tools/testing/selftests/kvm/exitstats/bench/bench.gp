@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# gnuplot -e "added='FILE'" bench.gp: draw exits.svg in the current directory, from
+# gnuplot -e "added='FILE'; paging='ept'" bench.gp: draw exits.svg in the current directory, from
 # report.awk's FILE and cores.csv.
 
 set terminal svg noenhanced size 900,800 font 'sans-serif,12' background rgb 'white'
 set output 'exits.svg'
 set multiplot layout 2,1
 
-set title 'Instructions added to the round trip of an exit (lab, ept=1)'
+set title 'Instructions added to the round trip of an exit (lab, '.paging.'=1)'
 set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.8 border -1

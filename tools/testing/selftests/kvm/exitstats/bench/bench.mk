@@ -40,15 +40,15 @@ HEADER_boot := exitstats,ept,instructions,exits
 #: make bench [CPU=]                 the cost of exitstats: tables, out/bench/*.csv and exits.svg
 .PHONY: bench bench-lab bench-cores
 bench: bench-lab bench-cores
-	@cd $(OUT)/bench; awk -v plot=$(B)/bench.dat -f $(BENCH)/report.awk *.csv
-	@cd $(OUT)/bench; gnuplot -e "added='$(B)/bench.dat'" $(BENCH)/bench.gp
+	@cd $(OUT)/bench; awk -v plot=$(B)/bench.dat -v paging=$(paging) -f $(BENCH)/report.awk *.csv
+	@cd $(OUT)/bench; gnuplot -e "added='$(B)/bench.dat'; paging='$(paging)'" $(BENCH)/bench.gp
 	@echo "in $(OUT)/bench: exits.svg and the figures as *.csv"
 
 # Cycles are instructions only in an emulator.
 bench-lab: LAB_EMULATOR := bochs
 bench-lab: lab $(call needs,bench)
 	@$(call lab,bench,BENCH_LAB="$(BENCH_LAB)")
-	@mkdir -p $(OUT)/bench; cd $(B)/run/bench.$(CPU); $(foreach part,$(BENCH_LAB), \
+	@rm -rf $(OUT)/bench; mkdir -p $(OUT)/bench; cd $(B)/run/bench.$(CPU); $(foreach part,$(BENCH_LAB), \
 		{ echo $(HEADER_$(part)); cat $(part).csv; } > $(OUT)/bench/$(part).csv;)
 
 bench-cores: $(B)/core_bench

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# report.awk -v plot=FILE *.csv: print the tables of `make bench` from out/bench, with the
-# targets, and write the added instructions to FILE, for bench.gp.
+# report.awk -v plot=FILE -v paging=ept *.csv: print the tables of `make bench` from out/bench,
+# with the targets, and write the added instructions to FILE, for bench.gp. On AMD, where paging
+# is npt, ept in names and CSV files stands for it.
 
 BEGIN {
 	FS = ","
@@ -60,7 +61,7 @@ function by_histogram(ept, exit_kind)
 
 function show_trips(figures,	v, e, ept)
 {
-	printf "%-24s%40s%42s\n%-24s", "", "ept=1", "ept=0", ""
+	printf "%-24s%40s%42s\n%-24s", "", paging "=1", paging "=0", ""
 	for (ept = 1; ept >= 0; ept--)
 		for (e = 1; e <= ne; e++)
 			printf "%8s", e < ne ? exits[e] : "unknown"
@@ -104,7 +105,7 @@ function show_leaves(	n, v, i, l, leaves, vcpus)
 {
 	n = split("total reason exits cycles own", leaves, " ")
 	v = split("1 8 64 512", vcpus, " ")
-	title("Round trip of a CPUID that reads a leaf, instructions (exitstats on, ept=1).")
+	title("Round trip of a CPUID that reads a leaf, instructions (exitstats on, " paging "=1).")
 	printf "%-24s", "vCPUs of the VM"
 	for (i = 1; i <= v; i++)
 		printf "%10d", vcpus[i]
@@ -122,7 +123,7 @@ function show_leaves(	n, v, i, l, leaves, vcpus)
 function show_memory(	v, ept)
 {
 	title("Memory, bytes: free memory that each of 512 more vCPUs and 256 more VMs takes.")
-	printf "%-24s%30s%33s\n%-24s", "", "ept=1", "ept=0", ""
+	printf "%-24s%30s%33s\n%-24s", "", paging "=1", paging "=0", ""
 	for (ept = 1; ept >= 0; ept--)
 		printf "%11s%11s%11s", "vCPU", "(struct)", "VM"
 	print ""
@@ -143,7 +144,7 @@ function show_boot(	on, ept, n)
 	for (ept = 1; ept >= 0; ept--)
 		for (on = 0; on < 2; on++)
 			for (n = 1; n <= boots[on, ept]; n++)
-				printf "ept=%d exitstats %-4s run %d%12.1f%10d\n", ept, \
+				printf "%s=%d exitstats %-4s run %d%12.1f%10d\n", paging, ept, \
 					on ? "on" : "off", n, boot_insns[on, ept, n] / 1e6, \
 					boot_exits[on, ept, n]
 }
@@ -180,7 +181,7 @@ function show_targets(	ept)
 {
 	title("Targets")
 	for (ept = 1; have_exits && ept >= 0; ept--) {
-		print "Instructions added, ept=" ept ":"
+		print "Instructions added, " paging "=" ept ":"
 		target("on: CPUID", added("on", ept, "cpuid"), 28, "%8d")
 		target("on: WRMSR, fastpath", added("on", ept, "wrmsr"), 40, "%8d")
 		target("on: HLT to userspace and back", added("on", ept, "hlt"), 110, "%8d")
@@ -205,7 +206,7 @@ function show_targets(	ept)
 		       added("on", ept, "cpuid") / added("tracing", ept, "cpuid"), 1 / 40, "%8.3f")
 	}
 	if (have_memory) {
-		print "Bytes of a vCPU, ept=1:"
+		print "Bytes of a vCPU, " paging "=1:"
 		target("VM does not count: the slab object, beyond the unpatched one", \
 		       bytes["off", 1, "vcpu_struct"] - bytes["unpatched", 1, "vcpu_struct"], 0, "%8d")
 		target("VM does not count: all memory", \
