@@ -106,8 +106,11 @@ struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator 
 	/* Bochs with two CPUs hangs in HLT. */
 	plan->append = format("console=ttyS0,115200 panic=-1 reboot=t printk.devkmsg=on%s%s%s%s",
 			      emulator == BOCHS && plan->host_cpus > 1 ? " idle=poll" : "",
-			      /* On a busy machine, TCG's timer can fail Linux's timer check. */
-			      emulator == QEMU_TCG ? " no_timer_check" : "",
+			      /*
+			       * On a busy machine, TCG's timers can fail Linux's checks. When
+			       * the TSC is unstable, KVM stops the guest's TSC now and then.
+			       */
+			      emulator == QEMU_TCG ? " no_timer_check tsc=nowatchdog" : "",
 			      plan->append ? " " : "", plan->append ?: "");
 	if (emulator == BOCHS) {
 		if (plan->icount)
@@ -122,8 +125,14 @@ struct words emulator_command(struct lab *lab, struct plan *plan, enum emulator 
 				 "debug: action=ignore, cpu0=report");
 		}
 	} else {
-		accel = emulator == QEMU_KVM ? "kvm -cpu host" :
-			plan->svm ? "tcg -cpu EPYC,svm=on,npt=on" : NULL;
+		/*
+		 * If TCG translates code while another processor changes it, it may go on with
+		 * the old code: a breakpoint of text_poke() then stays forever. QEMU 8.1 locks
+		 * the page (tb_lock_page0()), 7.2 does not.
+		 */
+		accel = emulator == QEMU_KVM ? "kvm -cpu host" : !plan->svm ? NULL :
+			plan->host_cpus == 1 || plan->parallel ? "tcg -cpu EPYC,svm=on,npt=on" :
+			"tcg,thread=single -cpu EPYC,svm=on,npt=on";
 		add_words(&w, format("qemu-system-x86_64 -accel %s", plan->accel ?: accel));
 		add_words(&w, format("-smp %ld -m 1024 -nodefaults -display none -no-reboot",
 				     plan->host_cpus));

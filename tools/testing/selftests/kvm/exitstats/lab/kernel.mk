@@ -70,10 +70,12 @@ $(B)/tree.done: $(NEW_FILES) $(PATCHES) $(ROOT)/patches/tree.sh $(ROOT)/patches/
 	@touch $@
 
 # .config must have every line of kernel.config and of the sanitizers' files, except those
-# in kernel-VERSION.config, which this kernel does not know.
+# in kernel-VERSION.config, which this kernel does not know. "# ... is not set" in a sanitizer's
+# file removes a line.
 CONFIGS := $(LAB)/kernel.config $(SAN_CONFIGS)
 $(B)/config.done: $(CONFIGS) $(B)/tree.done
-	@grep -h ^CONFIG $(CONFIGS) | sort -u > $(B)/config
+	@grep -h ^CONFIG $(CONFIGS) | sort -u | \
+		grep -vxFf <(sed -n 's/^# \(CONFIG_.*\) is not set/\1=y/p' $(CONFIGS)) > $(B)/config
 	@$(KMAKE) -s allnoconfig KCONFIG_ALLCONFIG=$(B)/config
 	@lost=$$(cat $(LINUX)/.config $(LAB)/kernel-$$(cat $(B)/version).config 2> /dev/null | \
 		grep -vxFf - $(B)/config | grep '^CONFIG'); [ -z "$$lost" ] || \

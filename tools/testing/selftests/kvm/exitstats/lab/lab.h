@@ -47,7 +47,7 @@ struct pardon {
 /* A plan, read and expanded: everything that the other steps need */
 struct plan {
 	const char *name, *cpu;
-	bool svm, oracle, no_oracle, no_exits, icount, uses_qemu, boots;
+	bool svm, oracle, no_oracle, no_exits, icount, uses_qemu, boots, parallel;
 	long host_cpus, timeout, silence;
 	char *kernel, *accel, *append;
 	struct words needs;

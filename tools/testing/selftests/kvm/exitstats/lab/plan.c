@@ -326,6 +326,9 @@ static void simple(char *text)
 		plan->silence = number(w.word[1]);
 	} else if (!strcmp(name, "host-cpus")) {
 		plan->host_cpus = number(w.word[1]);
+		plan->parallel = w.nr > 2 && !strcmp(w.word[2], "parallel");
+		if (w.nr > 2 && !plan->parallel)
+			wrong("neither a number nor parallel", w.word[2]);
 	} else if (!strcmp(name, "kernel")) {
 		plan->kernel = w.word[1];
 	} else if (!strcmp(name, "modules")) {
