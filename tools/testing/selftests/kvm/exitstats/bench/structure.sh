@@ -85,8 +85,8 @@ for function in enter:1 exit:1 exit_tsc:1; do
 done
 
 # On: the objects themselves. vcpu_enter_guest() takes the TSC at the exit from the ledger,
-# or reads it itself as before. VMX has the exit's hook twice, once for a failed VM entry,
-# but gcc may merge the two.
+# or reads it itself as before. VMX has the exit's hook twice, once for a failed VM entry, but
+# on Linux 6.1 once for both.
 for object in x86:0:0 vmx/vmx:2:3 svm/svm:2:2; do
 	rdtsc=${object#*:}
 	object=arch/x86/kvm/${object%%:*}.o
