@@ -264,6 +264,17 @@ static bool schema_says(json_t *schemas, const char *name, const char *type, con
 	return false;
 }
 
+/* With kvm.exitstats_hist=Y, QEMU's VM has the histogram. */
+static bool has_histogram(void)
+{
+	FILE *file = fopen("/sys/module/kvm/parameters/exitstats_hist", "r");
+	bool has = file && fgetc(file) == 'Y';
+
+	if (file)
+		fclose(file);
+	return has;
+}
+
 static bool schema_says_all(json_t *schemas)
 {
 	static const char *const times[] = {
@@ -275,6 +286,8 @@ static bool schema_says_all(json_t *schemas)
 	for (i = 0; i < sizeof(times) / sizeof(*times); i++)
 		if (!schema_says(schemas, times[i], "cumulative", "cycles"))
 			return false;
+	if (schema_says(schemas, "exit_cycles_hist", "log2-histogram", "cycles") != has_histogram())
+		return false;
 	return schema_says(schemas, "longest_exit_cycles", "peak", "cycles") &&
 	       schema_says(schemas, "exits_by_reason", "linear-histogram", NULL) &&
 	       schema_says(schemas, "cycles_by_reason", "linear-histogram", NULL);
