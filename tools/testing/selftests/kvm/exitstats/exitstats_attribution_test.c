@@ -388,13 +388,22 @@ static u64 cycles_spent(struct spell *spell, u32 reason)
 }
 
 /*
- * Is 95 % of @known in @account, and less than 5 % in each other account? If not, print
- * where it is. The host's interrupts cause exits while the guest runs, so exits may have
- * more.
+ * The percentage that may be in other accounts. On a busy machine, VM entries take long in
+ * QEMU's TCG: they can wait for its main thread.
+ */
+static u32 blur(u32 account)
+{
+	return account == KVM_EXITSTATS_ACCOUNT_ALL && host_is_tcg() ? 30 : 5;
+}
+
+/*
+ * Is @known in @account, but for a few percent, and not more than these in any other account?
+ * If not, print where it is. The host's interrupts cause exits while the guest runs, so exits
+ * may have more.
  */
 static bool is_where_it_belongs(struct spell *spell, u32 account, u64 known)
 {
-	u64 few = known / 100 * 5;
+	u64 few = known / 100 * blur(account);
 	bool right = known;
 	int i;
 
@@ -441,7 +450,8 @@ static bool longest_is_part(struct spell *spell, u64 known, u32 reason)
 	read_table(open_table(spell->vcpu->vm, spell->vcpu->id), &table);
 	TEST_ASSERT(row->longest >= row->cycles / row->exits, "longest exit %lu of %lu, %lu cycles",
 		    row->longest, row->exits, row->cycles);
-	return cycles_spent(spell, reason) > known / 100 * 95 && spell->after.longest > known / NR_STRINGS / 2 &&
+	return cycles_spent(spell, reason) > known / 100 * (100 - blur(KVM_EXITSTATS_ACCOUNT_ALL)) &&
+	       spell->after.longest > known / NR_STRINGS / 2 &&
 	       spell->after.longest < known / NR_STRINGS * 2;
 }
 
