@@ -23,14 +23,14 @@ function bar(a, b,	i, s)
 
 function row(reason, name, e1, c1, e0, c0, picture)
 {
-	printf "%6s  %-*s %12s %12s %12s %15s %15s %15s%s\n", reason, names, name,
+	printf "%6s  %-*s %10s %10s %10s %13s %13s %13s%s\n", reason, names, name,
 	       number(e1), number(e0), number(e0 - e1),
 	       number(c1), number(c0), number(c0 - c1), picture
 }
 
 function time_row(name, c1, c0)
 {
-	printf "  %-22s %15s %7.2f %% %15s %7.2f %%\n", name, number(c1), 100 * c1 / t1,
+	printf "  %-10s %15s %7.2f %% %15s %7.2f %%\n", name, number(c1), 100 * c1 / t1,
 	       number(c0), 100 * c0 / t0
 }
 
@@ -62,8 +62,8 @@ NF == 6 {
 END {
 	on = paging "=1"
 	off = paging "=0"
-	printf "%-*s %30s %48s\n", names + 8, "", "exits", "cycles"
-	printf "%6s  %-*s %12s %12s %12s %15s %15s %15s\n", "reason", names, "name",
+	printf "%-*s %32s %41s\n", names + 8, "", "exits", "cycles"
+	printf "%6s  %-*s %10s %10s %10s %13s %13s %13s\n", "reason", names, "name",
 	       on, off, "difference", on, off, "difference"
 	for (i = 0; i < rows; i++) {
 		split(line[i], f)
@@ -73,8 +73,8 @@ END {
 	row("total", "", e1, c1, e0, c0)
 	if (!t1 || !t0)
 		exit
-	printf "\nWhere the vCPU's time went, in cycles\n  %-22s %15s %9s %15s %9s\n", "",
-	       on, "", off, ""
+	printf "\nWhere the vCPU's time went, in cycles\n  %-10s %15s %9s %15s\n", "",
+	       on, "", off
 	for (i = 0; i < accounts; i++)
 		time_row(account[i], time1[i], time0[i])
 	time_row("total", t1, t0)
