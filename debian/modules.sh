@@ -27,10 +27,10 @@ prepare)
 	version=$(echo "$kver" | cut -d . -f 1,2)
 	source=linux-source-$version
 
-	# The steps of the series that change KVM, and other files that they change
+	# The steps of the series that change KVM, and files outside its directories that they change
 	patches=$(cd "$root/patches" && grep -l '^--- a/arch/x86/kvm' ./*.patch "$version"/*.patch)
 	others=$(cd "$root/patches" && sed -n "s,^--- a/,$source/,p" $patches |
-		grep -v /arch/x86/kvm/ | sort -u)
+		grep -v -e /arch/x86/kvm/ -e /virt/kvm/ | sort -u)
 	rm -rf "$dir" "$dir.new" "$dir.stage"
 	mkdir -p "$dir.new"
 	tar -xf "/usr/src/$source.tar.xz" -C "$dir.new" --strip-components=1 \
