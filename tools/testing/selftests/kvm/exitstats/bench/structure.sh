@@ -85,16 +85,15 @@ for function in enter:1 exit:1 exit_tsc:1; do
 done
 
 # On: the objects themselves. vcpu_enter_guest() takes the TSC at the exit from the ledger,
-# or reads it itself as before. VMX has the exit's hook twice, once for a failed VM entry, but
-# on Linux 6.1 once for both.
-for object in x86:0:0 vmx/vmx:2:3 svm/svm:2:2; do
-	rdtsc=${object#*:}
-	object=arch/x86/kvm/${object%%:*}.o
+# or reads it itself as before. In the vendor's file, each hook around the guest has one.
+for object in x86 vmx/vmx svm/svm; do
+	object=arch/x86/kvm/$object.o
+	rdtsc=$(grep -cE 'kvm_exitstats_(enter|exit)\(' "$b/linux/${object%.o}.c" || :)
 	[ "$(more $object lock)" = 0 ] && seen=0 || seen=1
 	ok $seen "$object has the LOCK prefixes of the unpatched one"
 	n=$(more $object rdtsc)
-	[ "$n" -ge "${rdtsc%:*}" ] && [ "$n" -le "${rdtsc#*:}" ] && seen=0 || seen=1
-	ok $seen "$object has $n RDTSC more, of ${rdtsc%:*} to ${rdtsc#*:}"
+	[ "$n" = "$rdtsc" ] && seen=0 || seen=1
+	ok $seen "$object has $rdtsc RDTSC more"
 done
 
 # The guest's selector: find the three instructions of array_index_nospec() for an account
