@@ -7,7 +7,8 @@
 EXITSTATS_TESTS := $(addprefix exitstats/exitstats_, test abi_test attribution_test bound_test \
 	control_test cycles_test fastpath_test fault_test histogram_test host_fuzz_test \
 	host_test leaf_fuzz_test lifetime_test load_test scope_test state_test sum_test \
-	svm_failed_entry_test svm_nested_test trace_test vcpu_test vmx_invalid_state_test vmx_nested_test)
+	svm_failed_entry_test svm_nested_test trace_test vcpu_test vmx_invalid_state_test \
+	vmx_nested_test)
 
 TEST_GEN_PROGS_x86_64 += $(EXITSTATS_TESTS)
 TEST_GEN_PROGS_x86 += $(EXITSTATS_TESTS)
