@@ -125,7 +125,7 @@ struct kvm_exitstats {
 	bool supported;
 	struct llist_head ledgers;
 	struct kvm_vcpu_exitstats *base;
-	struct mutex base_lock;
+	struct mutex base_lock;	/* see above */
 };
 
 /* The statistics of a vCPU that has a ledger, see kvm_vcpu_stats_read(). */

@@ -441,6 +441,7 @@ static bool longest_is_short(struct spell *spell, u64 known)
 /* @known consists of many exits for @reason: none of them is much longer than its part. */
 static bool longest_is_part(struct spell *spell, u64 known, u32 reason)
 {
+	u64 least = known / 100 * (100 - blur(KVM_EXITSTATS_ACCOUNT_ALL));
 	u64 exits = spell->after.exits_by_reason[reason] - spell->before.exits_by_reason[reason];
 	struct table table;
 	struct row *row = &table.reasons[reason];
@@ -450,7 +451,7 @@ static bool longest_is_part(struct spell *spell, u64 known, u32 reason)
 	read_table(open_table(spell->vcpu->vm, spell->vcpu->id), &table);
 	TEST_ASSERT(row->longest >= row->cycles / row->exits, "longest exit %lu of %lu, %lu cycles",
 		    row->longest, row->exits, row->cycles);
-	return cycles_spent(spell, reason) > known / 100 * (100 - blur(KVM_EXITSTATS_ACCOUNT_ALL)) &&
+	return cycles_spent(spell, reason) > least &&
 	       spell->after.longest > known / NR_STRINGS / 2 &&
 	       spell->after.longest < known / NR_STRINGS * 2;
 }
